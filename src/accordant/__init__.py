@@ -1,0 +1,1 @@
+"""Accordant: the governed layer between the systems of a professional-services firm."""
