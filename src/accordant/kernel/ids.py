@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32, lower case
 
-CustomerId = Annotated[str, StringConstraints(pattern=r"^cus_")]
-ContractId = Annotated[str, StringConstraints(pattern=r"^con_")]
-ProjectId = Annotated[str, StringConstraints(pattern=r"^prj_")]
-WorkerId = Annotated[str, StringConstraints(pattern=r"^wrk_")]
-LineId = Annotated[str, StringConstraints(pattern=r"^lin_")]
-InvoiceId = Annotated[str, StringConstraints(pattern=r"^inv_")]
-PaymentId = Annotated[str, StringConstraints(pattern=r"^pay_")]
-CaseId = Annotated[str, StringConstraints(pattern=r"^cas_")]
+
+@dataclass(frozen=True)
+class Reference:
+    """Mark a field as a reference to a canonical object.
+
+    Connectors fill it with the text of an `ExternalId`; intake replaces that by our id (design.md section 4).
+    """
+
+    kind: str
+    prefix: str
+
+
+CustomerId = Annotated[str, Reference("customer", "cus")]
+DealId = Annotated[str, Reference("deal", "dea")]
+ContractId = Annotated[str, Reference("contract", "con")]
+ProjectId = Annotated[str, Reference("project", "prj")]
+WorkerId = Annotated[str, Reference("worker", "wrk")]
+AssignmentId = Annotated[str, Reference("assignment", "asg")]
+TimeEntryId = Annotated[str, Reference("time_entry", "tim")]
+ExpenseId = Annotated[str, Reference("expense", "exp")]
+InvoiceId = Annotated[str, Reference("invoice", "inv")]
+PaymentId = Annotated[str, Reference("payment", "pay")]
 
 
 def new_id(prefix: str) -> str:

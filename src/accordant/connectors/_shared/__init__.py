@@ -1,0 +1,1 @@
+"""Wire code that several connectors of one vendor family share; no business word."""

@@ -1,0 +1,71 @@
+"""Capabilities of connected systems, small and in business words; connectors implement them, flows ask for them.
+
+A role (crm, psa, erp …) is a list of capabilities. No vendor's name and no HTTP belong here.
+"""
+
+from accordant.ports.crm import CustomerRegistry, DealBundle, DealFeed, EngagementStatus, EngagementStatusBoard
+from accordant.ports.effect import (
+    Absent,
+    EffectKind,
+    EffectSpec,
+    Failed,
+    Found,
+    LookUp,
+    Outcomes,
+    Unsure,
+    Written,
+    effect,
+    effect_of,
+)
+from accordant.ports.erp import (
+    BillingRules,
+    BillingSetup,
+    InvoicePosting,
+    InvoiceStatus,
+    PaymentFeed,
+    PeriodCalendar,
+    TimePosting,
+    TimeToPost,
+)
+from accordant.ports.feed import FeedPage, Observation
+from accordant.ports.people import Card, WorkerFeed, WorkspaceRequest, Workspaces
+from accordant.ports.port import Port
+from accordant.ports.psa import ProjectSetup, Staffing, StaffingRequest, TimeFeed
+
+__all__ = [
+    "Absent",
+    "BillingRules",
+    "BillingSetup",
+    "Card",
+    "CustomerRegistry",
+    "DealBundle",
+    "DealFeed",
+    "EffectKind",
+    "EffectSpec",
+    "EngagementStatus",
+    "EngagementStatusBoard",
+    "Failed",
+    "FeedPage",
+    "Found",
+    "InvoicePosting",
+    "InvoiceStatus",
+    "LookUp",
+    "Observation",
+    "Outcomes",
+    "PaymentFeed",
+    "PeriodCalendar",
+    "Port",
+    "ProjectSetup",
+    "Staffing",
+    "StaffingRequest",
+    "TimeFeed",
+    "TimePosting",
+    "TimeToPost",
+    "Unsure",
+    "WorkerFeed",
+    "WorkspaceRequest",
+    "Workspaces",
+    "Written",
+    "effect",
+    "effect_of",
+]
