@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -82,20 +82,20 @@ class Tenant:
     def books(self, kind: str) -> list[dict[str, Any]]:
         return [d.as_json() for d in self.sim.books.documents() if d.kind == kind]
 
+    @staticmethod
+    def bind(user_id: str, role: str = "") -> dict[str, Any]:
+        return {
+            "@odata.type": "#microsoft.graph.aadUserConversationMember",
+            "roles": [role] if role else [],
+            "user@odata.bind": f"{GRAPH}/users('{user_id}')",
+        }
 
-def bind(user_id: str, role: str = "") -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.aadUserConversationMember",
-        "roles": [role] if role else [],
-        "user@odata.bind": f"{GRAPH}/users('{user_id}')",
-    }
-
-
-def card(key: str = "", text: str = "Ready to bill") -> dict[str, Any]:
-    content = {"type": "AdaptiveCard", "version": "1.4", "body": [{"type": "TextBlock", "id": key, "text": text}]}
-    return {"contentType": "application/vnd.microsoft.card.adaptive", "content": content}
+    @staticmethod
+    def card(key: str = "", text: str = "Ready to bill") -> dict[str, Any]:
+        content = {"type": "AdaptiveCard", "version": "1.4", "body": [{"type": "TextBlock", "id": key, "text": text}]}
+        return {"contentType": "application/vnd.microsoft.card.adaptive", "content": content}
 
 
 @pytest.fixture
-def tenant() -> Iterator[Tenant]:
-    yield Tenant()
+def tenant() -> Tenant:
+    return Tenant()
