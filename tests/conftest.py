@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, text
 
+from accordant.platform.durable import migrate_engine
 from accordant.platform.storage import WORKER, Database, EmbeddedPostgres, as_role, create_database, migrate
 
 MIGRATIONS = Path(__file__).parent.parent / "src/accordant/runtime/migrations"
@@ -49,6 +50,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         if not users.exists():
             template = create_database(owner, "template_accordant")
             migrate(template, MIGRATIONS)
+            migrate_engine(template, WORKER)
         users.write_text(str(int(users.read_text() if users.exists() else 0) + 1))
         fcntl.flock(lock, fcntl.LOCK_UN)
         yield Cluster(owner)
