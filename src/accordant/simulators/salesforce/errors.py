@@ -72,9 +72,9 @@ def malformed_query(message: str) -> Refusal:
     return Refusal(400, "MALFORMED_QUERY", message)
 
 
-def malformed_id(field: str, value: str) -> Refusal:
+def malformed_id(label: str, value: str, field: str = "Id") -> Refusal:
     """Refuse something that is no id of the wanted object."""
-    return Refusal(400, "MALFORMED_ID", f"{field}: id value of incorrect type: {value}", [field])
+    return Refusal(400, "MALFORMED_ID", f"{label}: id value of incorrect type: {value}", [field])
 
 
 def unreadable(message: str) -> Refusal:

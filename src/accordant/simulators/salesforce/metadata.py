@@ -185,7 +185,9 @@ _ALL = (
         _choice("Engagement_State__c", ("Sold", "Activated", "Financially approved", "Ready to bill")),
         _text("Project_Code__c", 40),
         _choice("Payment_Status__c", ("Not invoiced", "Invoiced", "Partly paid", "Paid", "Overdue")),
+        _money("Amount_Invoiced__c"),
         _money("Amount_Paid__c"),
+        Field("Engagement_As_Of__c", "date"),
     ),
     _sobject(
         "OpportunityLineItem",

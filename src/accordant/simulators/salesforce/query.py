@@ -21,6 +21,7 @@ from accordant.simulators.salesforce.state import Org, system_value
 
 _OPEN_LOCATORS = 10
 _QUOTED_TYPES = frozenset(["string", "textarea", "picklist", "email", "phone", "url", "id", "reference"])
+_ID_TYPES = frozenset(["id", "reference"])
 Read = Callable[[Record], Any]
 Test = Callable[[Record], bool]
 
@@ -90,7 +91,7 @@ class _Run:
         candidates = self._candidates(select, sobject) if among is None else among
         found = [r for r in candidates if (self._with_deleted or not r.data["IsDeleted"]) and test(r)]
         for key in reversed(select.order):
-            read, _ = self._read(sobject, key.path)
+            read, _ = self._comparing(sobject, key.path)
             found.sort(key=_sort_key(read, key), reverse=key.descending)
         end = None if select.limit is None else select.offset + select.limit
         return found[select.offset : end]
@@ -195,12 +196,19 @@ class _Run:
         join = all if isinstance(condition, soql.All) else any
         return lambda record: join(test(record) for test in tests)
 
+    def _comparing(self, sobject: SObject, path: str) -> tuple[Read, Field]:
+        """Return what reads a path in the form that is compared: text without case, ids with it."""
+        read, field = self._read(sobject, path)
+        if field.type in _ID_TYPES:
+            return read, field
+        return (lambda record: v.casefold() if isinstance(v := read(record), str) else v), field
+
     def _comparison(self, comparison: soql.Comparison, sobject: SObject) -> Test:
-        read, field = self._read(sobject, comparison.path)
+        read, field = self._comparing(sobject, comparison.path)
         if isinstance(comparison.value, tuple):
             wanted = {_comparable(field, value) for value in comparison.value}
             negative = comparison.operator == "NOT IN"
-            return lambda record: (_folded(read(record)) in wanted) is not negative
+            return lambda record: (read(record) in wanted) is not negative
         if comparison.operator == "LIKE":
             if not isinstance(comparison.value, str):
                 raise malformed_query("LIKE needs a string")
@@ -209,11 +217,11 @@ class _Run:
         value = _comparable(field, comparison.value)
         operator = comparison.operator
         if operator == "=":
-            return lambda record: bool(_folded(read(record)) == value)
+            return lambda record: bool(read(record) == value)
         if operator == "!=":
-            return lambda record: bool(_folded(read(record)) != value)
+            return lambda record: bool(read(record) != value)
         compare = {"<": _less, ">": _greater, "<=": _at_most, ">=": _at_least}[operator]
-        return lambda record: (v := _folded(read(record))) is not None and value is not None and compare(v, value)
+        return lambda record: (v := read(record)) is not None and value is not None and compare(v, value)
 
 
 def _named_ids(condition: soql.Condition | None) -> list[str] | None:
@@ -250,16 +258,12 @@ def _text_value(field: Field, value: str) -> str:
             "and should not be enclosed in quotes"
         )
         raise Refusal(400, "INVALID_FIELD", message)
-    if field.type in ("id", "reference"):
+    if field.type in _ID_TYPES:
         id = long_form(value)
         if id is None:
             raise Refusal(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value}")
-        return id.casefold()
+        return id
     return value.casefold()
-
-
-def _folded(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
 
 
 def _less(one: Any, other: Any) -> bool:
@@ -294,4 +298,4 @@ def _sort_key(read: Read, key: soql.Order) -> Any:
         return int(one > other) - int(one < other)
 
     by_value = cmp_to_key(compare)
-    return lambda record: by_value(_folded(read(record)))
+    return lambda record: by_value(read(record))

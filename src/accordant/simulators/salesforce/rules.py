@@ -229,7 +229,7 @@ def _reference(lookup: Lookup, sobject: SObject, field: Field, value: Any) -> st
     id = long_form(value) if isinstance(value, str) else None
     target = find_object(field.refers_to)
     if id is None or target is None or not id.startswith(target.prefix):
-        raise malformed_id(f"{sobject.name} {field.name}", str(value))
+        raise malformed_id(f"{sobject.name} {field.name}", str(value), field.name)
     if lookup.find(target, id) is None:
         raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [])
     return id

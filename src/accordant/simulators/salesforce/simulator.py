@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -20,7 +21,14 @@ from accordant.simulators.salesforce.rules import DuplicateRule
 from accordant.simulators.salesforce.shapes import dumps
 from accordant.simulators.salesforce.state import Org, RowLocks
 
-_WRITE_BACK = ("Engagement_State__c", "Project_Code__c", "Payment_Status__c", "Amount_Paid__c")
+_WRITE_BACK = (
+    "Engagement_State__c",
+    "Project_Code__c",
+    "Payment_Status__c",
+    "Amount_Invoiced__c",
+    "Amount_Paid__c",
+    "Engagement_As_Of__c",
+)
 
 
 class SalesforceSimulator(Simulator):
@@ -98,9 +106,7 @@ class SalesforceSimulator(Simulator):
     def _opportunities(self) -> Iterator[Document]:
         for record in self.org.living(OBJECTS["Opportunity"]):
             held = record.data
-            paid = held.get("Amount_Paid__c")
-            facts = {f: held.get(f) for f in _WRITE_BACK}
-            facts["Amount_Paid__c"] = None if paid is None else format(paid, "f")
+            facts = {f: format(v, "f") if isinstance(v := held.get(f), Decimal) else v for f in _WRITE_BACK}
             yield Document(
                 "opportunity",
                 record.id,
