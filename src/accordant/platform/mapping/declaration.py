@@ -104,10 +104,9 @@ class _Reader:
         for key in document:
             if key not in _KEYS:
                 self.findings.append(f"unknown key `{key}`{suggest(key, _KEYS)}")
-        for key in ("canonical", "vendor", "id", "fields"):
-            if not document.get(key):
-                self.findings.append(f"`{key}` is missing")
-        if self.findings:
+        absent = [key for key in ("canonical", "vendor", "id", "fields") if not document.get(key)]
+        self.findings += [f"`{key}` is missing" for key in absent]
+        if absent:
             return None
         if document["canonical"] != model.__name__:
             self.findings.append(f"declares `{document['canonical']}`, but is loaded for `{model.__name__}`")

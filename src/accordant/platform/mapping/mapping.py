@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,15 @@ from decimal import Decimal
 from importlib.resources.abc import Traversable
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from accordant.kernel import ContractDrift, ExternalId, InvalidInput, content_hash
-from accordant.platform.mapping.declaration import Line, declare
+from accordant.kernel import ExternalId, InvalidInput, content_hash
+from accordant.platform.mapping.declaration import declare
+from accordant.platform.mapping.diagnosis import explain
 from accordant.platform.mapping.drift import compile_drift
-from accordant.platform.mapping.paths import Path, Payload, Query
-from accordant.platform.mapping.reading import MISREAD, ReadFields, compile_line, compile_reader
+from accordant.platform.mapping.lineage import describe, lineage, vendor_fields
+from accordant.platform.mapping.paths import Payload
+from accordant.platform.mapping.reading import MISREAD, ReadFields, compile_line, compile_reader, id_text
 from accordant.platform.mapping.transforms import Resolver, Transform
 from accordant.platform.mapping.writing import compile_writers, write_fields
 from accordant.platform.yaml import read_yaml
@@ -62,7 +64,7 @@ class Mapping(Generic[M]):
         self._validate = model.__pydantic_validator__.validate_python
         self._find_unknown = compile_drift(self._declaration)
         self._writers = compile_writers(self._declaration.lines)
-        self._fills = {field for field in ("id", "changed_at") if field in model.model_fields}
+        self._fills = frozenset({"id", "changed_at"} & model.model_fields.keys())
         self._readers: dict[str, ReadFields] = {}
         self._id_of = self._declaration.id.getter()
         changed_at = self._declaration.changed_at
@@ -117,12 +119,12 @@ class Mapping(Generic[M]):
             reader = self._readers[system] = compile_reader(self._declaration.lines, system)
         try:
             fields = reader(payload, None)
-            ref = ExternalId(system=system, type=self._declaration.vendor, value=_id_text(self._id_of(payload, None)))
+            ref = ExternalId(system=system, type=self._declaration.vendor, value=id_text(self._id_of(payload, None)))
             changed_at = self._changed_at_of(payload, None) if self._changed_at_of else None
             self._complete(fields, payload, ref, changed_at)
             return ReadResult(self._validate(fields), ref, changed_at, self._find_unknown(payload))
         except MISREAD as error:
-            raise self._drift(payload, system, error) from error
+            raise explain(self._declaration, self._model, payload, system=system, error=error) from error
 
     def _complete(self, fields: dict[str, Any], payload: Payload, ref: ExternalId, changed_at: datetime | None) -> None:
         """Add what the declaration fills by itself: id, change instant, constants, extensions."""
@@ -159,122 +161,16 @@ class Mapping(Generic[M]):
     @property
     def vendor_fields(self) -> tuple[str, ...]:
         """The vendor's dotted paths to request, in the order of the declaration."""
-        declaration = self._declaration
-        changed_at = [declaration.changed_at] if declaration.changed_at else []
-        paths = [path for line in (*changed_at, *declaration.lines) for path in _all_paths(line, "")]
-        return tuple(dict.fromkeys([declaration.id.text, *paths, *declaration.extensions]))
+        return vendor_fields(self._declaration)
 
     @property
     def lineage(self) -> dict[str, tuple[str, ...]]:
         """Which vendor paths each canonical field comes from; fields of elements as `lines.amount`."""
-        declaration = self._declaration
-        lineage: dict[str, tuple[str, ...]] = {}
-        if "id" in self._fills:
-            lineage["id"] = (declaration.id.text,)
-        if "changed_at" in self._fills and declaration.changed_at:
-            lineage["changed_at"] = _paths(declaration.changed_at, "")
-        for line in declaration.lines:
-            lineage[line.name] = _paths(line, "")
-            for item in line.items or ():
-                lineage[f"{line.name}.{item.name}"] = _paths(item, _paths(line, "")[0])
-        return lineage | {f"extensions.{name}": (name,) for name in declaration.extensions}
+        return lineage(self._declaration, self._fills)
 
     def describe(self) -> str:
         """Return the declaration as a Markdown table for the documentation."""
-        rows = [f"| {self._declaration.canonical} | {self.vendor} | as | direction |", "|---|---|---|---|"]
-        lines = {line.name: line for line in self._declaration.lines}
-        lines |= {f"{line.name}.{item.name}": item for line in lines.values() for item in line.items or ()}
-        for name, paths in self.lineage.items():
-            line = lines.get(name)
-            both = line.is_writable if line else name.startswith("extensions.")
-            label = line.label if line else ""
-            cells = ", ".join(f"`{path}`" for path in paths).replace("|", "\\|")
-            rows.append(f"| `{name}` | {cells} | {label} | {'both' if both else 'read'} |")
-        rows += [f"| `{name}` | | always `{value}` | read |" for name, value in self._declaration.constant.items()]
-        return "\n".join(rows)
-
-    def _drift(self, payload: Any, system: str, error: Exception) -> ContractDrift:
-        """Say which vendor field is wrong; slow, only for records that failed."""
-        if not isinstance(payload, dict):
-            return self._drift_error("?", system, {"": f"a record is an object, not {type(payload).__name__}"})
-        problems = self._misread_lines(payload, system)
-        if not problems and isinstance(error, ValidationError):
-            problems = self._invalid_fields(error)
-        record = payload.get(self._declaration.id.keys[0], "?") if len(self._declaration.id.keys) == 1 else "?"
-        return self._drift_error(str(record), system, problems or {"": str(error)})
-
-    def _drift_error(self, record: str, system: str, problems: dict[str, str]) -> ContractDrift:
-        told = "; ".join(f"`{field}` {problem}" if field else problem for field, problem in problems.items())
-        return ContractDrift(
-            f"{self.vendor} {record}: {told}",
-            system=system,
-            remedy="Compare the record with the mapping: correct the record, or declare the vendor's change.",
-            detail={"object": self.vendor, "record": record, "fields": problems, "mapping": self.id},
-        )
-
-    def _misread_lines(self, payload: Payload, system: str) -> dict[str, str]:
-        declaration = self._declaration
-        problems: dict[str, str] = {}
-        identity = Line("id", (declaration.id,), Transform(_id_text, str))
-        for line in (identity, declaration.changed_at, *declaration.lines):
-            if line is None:
-                continue
-            try:
-                value = compile_line(line, system)(payload, None)
-            except MISREAD as error:
-                problems[_paths(line, "")[0]] = f"cannot be read: {error}"
-                continue
-            if value is None and (line is identity or self._needs(line.name)):
-                problems[_paths(line, "")[0]] = "is missing"
-        return problems
-
-    def _needs(self, name: str) -> bool:
-        field = self._model.model_fields.get(name)
-        return field is not None and (field.is_required() or field.default is not None) and not _takes_none(field)
-
-    def _invalid_fields(self, error: ValidationError) -> dict[str, str]:
-        lineage = self.lineage
-        problems: dict[str, str] = {}
-        for finding in error.errors(include_url=False, include_input=False):
-            names = [str(part) for part in finding["loc"] if not isinstance(part, int)]
-            paths = next(
-                (lineage[key] for key in (".".join(names[:2]), names[0] if names else "") if key in lineage), ()
-            )
-            problems[paths[0] if paths else ".".join(names)] = finding["msg"]
-        return problems
-
-
-def _takes_none(field: Any) -> bool:
-    from typing import get_args  # noqa: PLC0415
-
-    return type(None) in get_args(field.annotation)
-
-
-def _id_text(value: Any) -> str:
-    if value is None or value == "":
-        raise ValueError("is missing")
-    return str(value)
-
-
-def _paths(line: Line, at: str) -> tuple[str, ...]:
-    return tuple(_text(source, at) for source in line.sources)
-
-
-def _text(source: Path | Query, at: str) -> str:
-    if not at:
-        return source.text
-    return source.text.removeprefix("^") if source.text.startswith("^") else f"{at}.{source.text}"
-
-
-def _all_paths(line: Line, at: str) -> Iterable[str]:
-    for source in line.sources:
-        if isinstance(source, Query):
-            yield from source.roots
-        elif line.items is None:
-            yield _text(source, at)
-        else:
-            for item in line.items:
-                yield from _all_paths(item, _text(source, at))
+        return describe(self._declaration, self._fills)
 
 
 def _ordered(value: Any) -> Any:

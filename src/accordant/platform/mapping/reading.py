@@ -101,3 +101,10 @@ def _list_reader(line: Line, system: str) -> Getter:
         return lambda payload, above: tuple(elements(payload, above) or ())
     get = _get(line, system)
     return lambda payload, above: tuple([get(item) for item in elements(payload, above) or ()])
+
+
+def id_text(value: Any) -> str:
+    """Return a record id as text; raises ValueError when there is none."""
+    if value is None or value == "":
+        raise ValueError("a record without id")
+    return str(value)

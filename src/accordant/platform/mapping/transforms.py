@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -114,22 +114,10 @@ def _date(format: str | None = None) -> Transform:
     return Transform(get, date.isoformat)
 
 
-_EPOCH_UNITS = {"s": 1, "ms": 1000}
-
-
 def _instant(zone: str | None = None, *, epoch: str | None = None) -> Transform:
     """Instant in UTC; `zone` names the zone of naive values, `epoch: s | ms` reads numbers since 1970."""
     if epoch is not None:
-        scale = _EPOCH_UNITS[epoch]
-
-        def from_epoch(number: Any) -> datetime:
-            seconds, rest = divmod(int(number), scale)
-            return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1_000_000 // scale)
-
-        def to_epoch(moment: datetime) -> int:
-            return int(moment.replace(microsecond=0).timestamp()) * scale + moment.microsecond * scale // 1_000_000
-
-        return Transform(from_epoch, to_epoch)
+        return _epoch({"s": 1, "ms": 1000}[epoch])
     source = ZoneInfo(zone) if zone else None
 
     def get(text: str) -> datetime | None:
@@ -150,6 +138,15 @@ def _instant(zone: str | None = None, *, epoch: str | None = None) -> Transform:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
     return Transform(get, put)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _epoch(per_second: int) -> Transform:
+    """Instant as a whole number of units since 1970."""
+    unit = timedelta(microseconds=1_000_000 // per_second)
+    return Transform(lambda number: _EPOCH + int(number) * unit, lambda moment: (moment - _EPOCH) // unit)
 
 
 def _decimal(form: str = "number") -> Transform:

@@ -27,6 +27,7 @@ def _writer(line: Line) -> WriteField:
 
     def write(value: Any, payload: Payload, resolve: Resolver | None) -> None:
         theirs = None if value is None else _named(line.name, put, value, resolve)
+        # Clearing touches the first path only: the currency beside an amount belongs to other fields too.
         values = theirs if several and theirs is not None else (theirs,)
         for path, part in zip(paths, values, strict=False):
             if not path.is_above and (part is not None or value is None):
