@@ -3,7 +3,7 @@
 No business word belongs here; flows are written against `process`.
 """
 
-from accordant.platform.durable.crashpoints import POINTS, arm, reach
+from accordant.platform.durable.crashpoints import POINTS, arm, during, reach
 from accordant.platform.durable.engine import QUEUES, Body, Engine, Queue, Starter, current_step, migrate_engine
 from accordant.platform.durable.gates import Gate, Parked, resolve
 from accordant.platform.durable.leases import Lease, new_executor_id
@@ -40,6 +40,7 @@ __all__ = [
     "Taken",
     "arm",
     "current_step",
+    "during",
     "end_run",
     "migrate_engine",
     "new_executor_id",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 POINTS = (
     "effect.before_intent",
@@ -37,6 +42,16 @@ def reach(point: str) -> None:
         _passed[point] += 1
         if _passed[point] == _armed[point]:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def during(point: str, work: Coroutine[Any, Any, T]) -> T:
+    """Await work; when the point is armed, pass it while the work is under way."""
+    if point not in _armed:
+        return await work
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0.01)
+    reach(point)
+    return await task
 
 
 arm(os.environ.get("ACCORDANT_CRASH_AT", ""))

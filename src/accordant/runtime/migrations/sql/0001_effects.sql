@@ -7,7 +7,7 @@ create table effect (
   generation   int         not null,             -- raised only after an undo by another run
   kind         text        not null check (kind in ('create', 'put', 'act')),
   run_id       text        not null,
-  try          int         not null default 0,   -- raised when a person said: again
+  try_no       int         not null default 0,   -- raised when a person said: again
   entity       text        not null default '',
   payload_hash text        not null,
   state        text        not null check (state in ('intent', 'unsure', 'done', 'failed', 'undone')),
