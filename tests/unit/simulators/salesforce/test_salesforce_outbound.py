@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from decimal import Decimal
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
@@ -73,7 +73,7 @@ class TestOutboundMessage:
 
         (body,) = listener.bodies
         names = {"o": "http://soap.sforce.com/2005/09/outbound", "sf": "urn:sobject.enterprise.soap.sforce.com"}
-        message = ElementTree.fromstring(body).find(".//o:notifications", names)
+        message = ET.fromstring(body).find(".//o:notifications", names)
         assert message.findtext("o:OrganizationId", namespaces=names) == sim.org.organization_id
         assert message.findtext("o:Notification/o:sObject/sf:Id", namespaces=names) == id
         assert message.findtext("o:Notification/o:sObject/sf:Name", namespaces=names) == "O'Brien <&> 😀"

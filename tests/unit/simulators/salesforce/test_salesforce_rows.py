@@ -231,9 +231,10 @@ class TestUpsert:
         assert org.get(self.PATH).status_code == 404
 
 
-class TestDuplicateRule:
-    INSIST = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
+INSIST = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
+
+class TestDuplicateRule:
     @pytest.fixture(autouse=True)
     def rule(self, sim):
         sim.create("Account", Name="Kestrel Foods Ltd")
@@ -249,12 +250,12 @@ class TestDuplicateRule:
         assert error["duplicateResult"]["matchResults"][0]["matchRecords"][0]["matchConfidence"] == 100.0
 
     def test_lets_a_caller_insist(self, org):
-        assert org.post("/sobjects/Account", {"Name": "Kestrel Foods"}, headers=self.INSIST).status_code == 201
+        assert org.post("/sobjects/Account", {"Name": "Kestrel Foods"}, headers=INSIST).status_code == 201
 
     def test_blocks_when_the_rule_does_not_allow_saving(self, org, rule):
         rule.allow_save = False
 
-        answer = org.post("/sobjects/Account", {"Name": "Kestrel Foods"}, headers=self.INSIST)
+        answer = org.post("/sobjects/Account", {"Name": "Kestrel Foods"}, headers=INSIST)
 
         assert answer.json()[0]["duplicateResult"]["allowSave"] is False
 
