@@ -10,7 +10,10 @@ from accordant.platform.http.breaker import BREAKER_OPEN, Breaker, BreakerChange
 from accordant.platform.http.client import HttpClient, trace_headers
 from accordant.platform.http.factory import HttpFactory, in_process
 from accordant.platform.http.lane import LANE_FULL, Lane, LaneStats, Limits, LocalLane
+from accordant.platform.http.lane_store import list_lanes
 from accordant.platform.http.priority import Priority, call_priority
+from accordant.platform.http.shared_breaker import SharedBreaker
+from accordant.platform.http.shared_lane import SharedLane, Timing
 from accordant.platform.http.verdict import Classify
 from accordant.platform.http.wire import Response, encode_json, retry_after_s
 
@@ -35,10 +38,14 @@ __all__ = [
     "LocalLane",
     "Priority",
     "Response",
+    "SharedBreaker",
+    "SharedLane",
+    "Timing",
     "Token",
     "call_priority",
     "encode_json",
     "in_process",
+    "list_lanes",
     "retry_after_s",
     "trace_headers",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -45,7 +46,7 @@ class Circuit:
     state: State = "closed"
     failures: int = 0
     open_until: float = 0.0
-    looked_at: float = float("-inf")
+    looked_at: float = -math.inf
 
 
 class LocalBreaker:
@@ -86,8 +87,8 @@ class LocalBreaker:
         """Let one call pass and learn from how it ends; see `Breaker.call`."""
         circuit = self._circuit(operation)
         await self._look(operation, circuit)
-        probing = circuit.state != "closed"
-        if probing and not await self._claim_probe(operation, circuit):
+        probing = circuit.state != "closed" and await self._claim_probe(operation, circuit)
+        if circuit.state != "closed" and not probing:
             raise self._refusal(operation, circuit)
         ended_well: bool | None = None
         try:
@@ -116,14 +117,14 @@ class LocalBreaker:
         """Learn what other processes know; there are none."""
 
     async def _claim_probe(self, operation: str, circuit: Circuit) -> bool:
-        """Become the one caller that probes, when the time has come."""
+        """Become the one caller that probes, when the time has come; may learn that the circuit is closed again."""
         if circuit.state == "half_open" or self._clock() < circuit.open_until:
             return False
         await self._move(operation, circuit, "half_open", 0.0)
         return True
 
     async def _move(self, operation: str, circuit: Circuit, state: State, open_until: float) -> None:
-        circuit.state, circuit.open_until = state, open_until
+        circuit.state, circuit.open_until, circuit.failures = state, open_until, 0
         if self._on_change:
             self._on_change(BreakerChange(self.system, operation, state))
 

@@ -7,6 +7,7 @@ A lane limits concurrent calls, calls per window and calls per day. `LocalLane` 
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -143,10 +144,14 @@ class TokenBucket:
 
 
 @dataclass(order=True)
-class _Waiter:
+class Waiter:
+    """A call that waits; the smallest goes first."""
+
     rank: tuple[object, ...]
     number: int
     priority: Priority = field(compare=False)
+    operation: str = field(compare=False)
+    since: float = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
 
 
@@ -164,7 +169,7 @@ class QueueingLane(ABC):
         self.system = system
         self.max_wait_s = min(max_wait_s, MAX_WAIT_S)
         self.in_flight = 0
-        self._line: list[_Waiter] = []
+        self._line: list[Waiter] = []
         self._numbers = count()
         self._fair = FairShare()
 
@@ -188,20 +193,27 @@ class QueueingLane(ABC):
 
     @abstractmethod
     def _short(self, *, freed: bool) -> None:
-        """Arrange that `_serve` is called when more may be had; `freed` says that a call of ours just ended."""
+        """Arrange that `_serve` is called when more may be had; either a call of ours just ended, or one joined."""
 
     def _release(self) -> None:
         self.in_flight -= 1
-        self._serve(freed=True)
+        self._serve()
+        self._short(freed=True)
 
-    def _serve(self, *, freed: bool = False) -> None:
+    def _serve(self) -> None:
         """Give turns to those who wait, first in order first, as far as the budget goes."""
         while self._line and self._take():
             self._next().turn.set_result(None)
-        if self._line or freed:
-            self._short(freed=freed)
+        if self._blocked_for_s() > self.max_wait_s:
+            self._refuse_all()
 
-    def _next(self) -> _Waiter:
+    def _refuse_all(self) -> None:
+        """Send away those who wait: their turn cannot come within their patience."""
+        line, self._line = self._line, []
+        for waiter in line:
+            waiter.turn.set_exception(self._full(waiter.operation))
+
+    def _next(self) -> Waiter:
         tiers = {waiter.priority.tier for waiter in self._line}
         tier = self._fair.choose(tiers)
         self._fair.charge(tiers, tier)
@@ -210,12 +222,11 @@ class QueueingLane(ABC):
         return waiter
 
     async def _wait(self, operation: str, priority: Priority) -> None:
-        if self._blocked_for_s() > self.max_wait_s:
-            raise self._full(operation)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(priority.rank, next(self._numbers), priority, turn)
+        waiter = Waiter(priority.rank, next(self._numbers), priority, operation, time.monotonic(), turn)
         self._line.append(waiter)
         self._serve()
+        self._short(freed=False)
         try:
             async with asyncio.timeout(self.max_wait_s):
                 await turn
@@ -225,7 +236,7 @@ class QueueingLane(ABC):
                 raise self._full(operation) from None
             raise
 
-    def _leave(self, waiter: _Waiter) -> None:
+    def _leave(self, waiter: Waiter) -> None:
         if waiter in self._line:
             self._line.remove(waiter)
         elif not waiter.turn.cancelled() and waiter.turn.exception() is None:
@@ -300,6 +311,7 @@ class LocalLane(QueueingLane):
     def _ring(self) -> None:
         self._alarm = None
         self._serve()
+        self._short(freed=False)
 
     def _pause_left_s(self) -> float:
         return max(0.0, self._paused_until - asyncio.get_running_loop().time())

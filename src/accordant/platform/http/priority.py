@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-_NO_DEADLINE = datetime.max.replace(tzinfo=UTC)
+NO_DEADLINE = datetime.max.replace(tzinfo=UTC)
 
 TIERS = 4
 """Tiers are numbered 0 (first) to 3 (last)."""
@@ -38,7 +38,7 @@ class Priority:
     @property
     def rank(self) -> tuple[int, datetime, Decimal]:
         """Return the sort key; smaller goes first."""
-        return self.tier, self.deadline or _NO_DEADLINE, -self.exposure
+        return self.tier, self.deadline or NO_DEADLINE, -self.exposure
 
 
 call_priority: ContextVar[Priority] = ContextVar("call_priority", default=Priority())  # noqa: B039 - it is frozen
