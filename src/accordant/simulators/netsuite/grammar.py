@@ -124,7 +124,7 @@ class _Parser:
         if table is None:
             raise invalid(f"Record '{name}' was not found")
         alias = name
-        if self.at < len(self.tokens) and self.tokens[self.at][0] == "word" and self._peek() not in _RESERVED:
+        if self._peek_kind() == "word" and self._peek() not in _RESERVED:
             alias = self._take()[1]
         self.sources.append((alias.lower(), table))
         return table
@@ -154,11 +154,11 @@ class _Parser:
             if self._accept("*"):
                 yield from self._all_columns()
             else:
-                start = self.tokens[self.at]
+                start = (self._peek_kind(), self._peek_raw())
                 expr = self._expression()
                 bare = start[0] == "word" and self.at and self.tokens[self.at - 1] == start
                 name = start[1].rsplit(".", 1)[-1].lower() if bare else f"expr{number}"
-                if self._accept("AS") or (self.tokens[self.at][0] == "word" and self._peek() not in _RESERVED):
+                if self._accept("AS") or (self._peek_kind() == "word" and self._peek() not in _RESERVED):
                     name = self._take()[1].lower()
                 yield name, expr
             if not self._accept(","):
@@ -219,7 +219,7 @@ class _Parser:
         return self._comparison()
 
     def _comparison(self) -> Condition:
-        column = self.tokens[self.at][1]
+        column = self._peek_raw()
         left = self._expression()
         negated = self._accept("NOT")
         operator = self._take()[1].upper()
@@ -304,7 +304,7 @@ class _Parser:
         return test
 
     def _is_constant(self) -> bool:
-        return self.tokens[self.at][0] in ("text", "number") or self.tokens[self.at][1] == "?"
+        return self._peek_kind() in ("text", "number") or self._peek_raw() == "?"
 
     def _offer_seek(self, column: str, operands: tuple[Expr, ...]) -> None:
         try:
@@ -369,6 +369,9 @@ class _Parser:
     def _peek_raw(self) -> str:
         return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
 
+    def _peek_kind(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
     def _peek(self) -> str:
         return self._peek_raw().upper()
 
@@ -379,7 +382,7 @@ class _Parser:
         return self.tokens[self.at - 1]
 
     def _accept(self, word: str) -> bool:
-        if self._peek() == word and self.tokens[self.at][0] != "text":
+        if self._peek() == word and self._peek_kind() != "text":
             self.at += 1
             return True
         return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -222,14 +224,11 @@ class _Desk:
         job = jobs.submit(request.headers.get("x-netsuite-idempotency-key"))
         fault = simulator.faults.take(f"{request.method} {request.url.path}", "partial_batch")
         every = int(fault.options.get("every", 2)) if fault else 0
-
-        async def later() -> None:
-            jobs.run(job, works, fail_every=every)
-
+        run = partial(jobs.run, job, works, fail_every=every)
         if simulator.async_delay_s:
-            simulator.finish_later(later(), simulator.async_delay_s)
+            asyncio.get_running_loop().call_later(simulator.async_delay_s, run)
         else:
-            jobs.run(job, works, fail_every=every)
+            run()
         return Response(None, 202, {"Location": f"{ASYNC_PATH}/{job.id}", "Preference-Applied": "respond-async"})
 
     # -- asynchronous requests
