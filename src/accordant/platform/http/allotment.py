@@ -77,6 +77,6 @@ def allot(
         free_slots, free_calls = free_slots - 1, free_calls - 1
     mine = turns.total()
     others_wait = any(demand.holder != me for demand in demands)
-    spare = 0 if others_wait else max(0, batch - mine)
-    slots, calls = mine + min(spare, free_slots // 2), mine + min(spare, (free_calls + 1) // 2)
-    return Grant(slots, calls, turns, others_wait)
+    spare_calls = 0 if others_wait else min(max(0, batch - mine), (free_calls + 1) // 2)
+    spare_slots = min(spare_calls, free_slots // 2)
+    return Grant(mine + spare_slots, mine + spare_calls, turns, others_wait)

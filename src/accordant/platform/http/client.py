@@ -24,7 +24,13 @@ trace_headers: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", defau
 MAX_ANSWER_BYTES = 50_000_000
 
 _CONNECT_S = 5.0
-_NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_NEVER_LEFT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
 _NOT_HERE = frozenset({LANE_FULL, BREAKER_OPEN})
 
 
@@ -75,7 +81,7 @@ class HttpClient:
         self._lane = lane or LocalLane(system=system)
         self._breaker = breaker
         self._timeout_s = timeout_s
-        self._hosts = frozenset({_host(self._base)}) | allowed_hosts
+        self._hosts = frozenset({_host(self._base)}) | {host.lower() for host in allowed_hosts}
         self._retrying = retrying or patient()
         self._max_bytes = max_bytes
         self._token_number = 0
@@ -163,7 +169,10 @@ class HttpClient:
         self, call: Call, path: str, params: Any, json: Any, content: bytes | str | None, headers: Any
     ) -> dict[str, Any]:
         """Return what httpx builds the request from, once per attempt."""
-        url = httpx2.URL(path)
+        try:
+            url = httpx2.URL(path)
+        except httpx2.InvalidURL as error:
+            raise call.bad_address() from error
         if (url.scheme or url.host) and not self._is_ours(url):
             raise call.foreign_host()
         own = dict(headers or {})

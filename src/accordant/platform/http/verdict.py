@@ -87,6 +87,15 @@ class Call:
             **self.facts("foreign host"),
         )
 
+    def bad_address(self) -> ContractDrift:
+        """Build the error for a text that is no URL."""
+        return ContractDrift(
+            "The address of the call is not a URL; it was not made.",
+            code="call.bad_address",
+            remedy="If it is a link to a next page, compare the connector with the system's interface.",
+            **self.facts("not a URL"),
+        )
+
     def facts(self, reason: str, status: int | None = None) -> dict[str, Any]:
         """Return what every error of this call carries."""
         detail: dict[str, Any] = {"method": self.method, "path": self.path, "reason": reason}
