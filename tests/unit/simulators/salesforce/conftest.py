@@ -73,16 +73,17 @@ def org(sim: SalesforceSimulator) -> OrgClient:
     return client
 
 
-def a_won_deal(sim: SalesforceSimulator, *, name: str = "Ledger review", stage: str = "Closed Won") -> str:
-    """Create an account, an activated contract with a milestone and an opportunity with two lines; return its id."""
+@pytest.fixture
+def won_deal(sim: SalesforceSimulator) -> str:
+    """The id of a won opportunity with an account, an activated contract, a milestone and two lines."""
     account = sim.create("Account", Name="Kestrel Foods", BillingCountryCode="GB", VAT_Number__c="GB123456789")
     contract = sim.create("Contract", AccountId=account, StartDate="2026-11-01", ContractTerm=6)
     sim.update("Contract", contract, Status="Activated")
     sim.create("Milestone__c", Name="Report", Contract__c=contract, Amount__c=Decimal(5000))
     deal = sim.create(
         "Opportunity",
-        Name=name,
-        StageName=stage,
+        Name="Ledger review",
+        StageName="Closed Won",
         CloseDate="2026-11-20",
         AccountId=account,
         ContractId=contract,

@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
-from conftest import a_won_deal
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -193,9 +192,8 @@ class TestFaultsOnEvents:
 
 
 class TestBooks:
-    def test_show_what_the_org_holds(self, sim):
-        deal = a_won_deal(sim)
-        sim.update("Opportunity", deal, Accordant_Id__c="deal_1", Entity__c="uk01", Amount_Paid__c=Decimal("10.50"))
+    def test_show_what_the_org_holds(self, sim, won_deal):
+        sim.update("Opportunity", won_deal, Accordant_Id__c="deal_1", Entity__c="uk01", Amount_Paid__c=Decimal("10.50"))
 
         documents = {document.kind: document for document in sim.books.documents()}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from conftest import a_won_deal
 
 from accordant.simulators._shared import Fault
 
@@ -88,9 +87,7 @@ class TestShape:
 
         assert (up, down) == (["Alder", "birch"], ["Alder", "A|B"])
 
-    def test_follows_relationships(self, sim, org):
-        a_won_deal(sim)
-
+    def test_follows_relationships(self, org, won_deal):
         (record,) = org.query(
             "SELECT Id, Account.Name, Account.BillingCountryCode, Contract.EndDate, Owner.Email "
             "FROM Opportunity WHERE Account.VAT_Number__c = 'GB123456789' AND IsWon = true"
@@ -108,8 +105,7 @@ class TestShape:
 
         assert record["Account"] is None
 
-    def test_nests_children_and_answers_null_for_none(self, sim, org):
-        a_won_deal(sim)
+    def test_nests_children_and_answers_null_for_none(self, org, won_deal):
         soql = (
             "SELECT Id, (SELECT Product2.ProductCode, Quantity, UnitPrice FROM OpportunityLineItems "
             "WHERE Quantity > 5 ORDER BY UnitPrice DESC) FROM Opportunity"
@@ -124,9 +120,7 @@ class TestShape:
         assert lines["records"][0]["UnitPrice"] == 150.5
         assert without["OpportunityLineItems"] is None
 
-    def test_custom_children_go_by_their_relationship_name(self, sim, org):
-        a_won_deal(sim)
-
+    def test_custom_children_go_by_their_relationship_name(self, org, won_deal):
         (record,) = org.query("SELECT Id, (SELECT Name, Amount__c FROM Milestones__r) FROM Contract")["records"]
 
         assert record["Milestones__r"]["records"][0]["Amount__c"] == 5000.0
