@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from accordant.kernel import InvalidInput, Reference
@@ -113,8 +113,10 @@ class _Reader:
         read_only = document.get("read_only") or ()
         lines = self._lines(document["fields"], model, "", frozenset(read_only))
         constant = document.get("constant") or {}
-        for field in (*constant, *read_only):
-            self._require_field(field, model, field)
+        for name in read_only:
+            self._require_field(name, model, name)
+        for name, value in constant.items():
+            self._require_value(self._require_field(name, model, name), value, name)
         extensions = tuple(document.get("extensions") or ())
         if extensions and "extensions" not in model.model_fields:
             self.findings.append(f"`{model.__name__}` has no field `extensions`")
@@ -175,6 +177,8 @@ class _Reader:
         elif len(sources) > 1 and transform is None:
             self.findings.append(f"`{where}` has several paths and no `as`")
         self._check_reference(field, transform, spec, where)
+        for value in _given_values(spec):
+            self._require_value(field, value, where)
         return Line(
             name=name,
             sources=tuple(source for source in sources if source is not None),
@@ -233,10 +237,32 @@ class _Reader:
             self.findings.append(f"`{model.__name__}` has no field `{where}`{suggest(name, model.model_fields)}")
         return field
 
+    def _require_value(self, field: FieldInfo | None, value: Any, where: str) -> None:
+        """Note a value of ours, written in the declaration, that the model's field would refuse."""
+        if field is None:
+            return
+        try:
+            TypeAdapter(field.rebuild_annotation()).validate_python(value)
+        except ValidationError as error:
+            self.findings.append(f"`{where}` cannot be `{value}`: {error.errors()[0]['msg']}")
+
     def _require_complete(self, model: type[BaseModel], mapped: set[str], at: str) -> None:
         for name, field in model.model_fields.items():
             if field.is_required() and name not in mapped:
                 self.findings.append(f"required field `{at}{name}` is not mapped")
+
+
+def _given_values(spec: Mapping[str, Any]) -> list[Any]:
+    """Return the canonical values that a line itself names: its default, and the outcomes of a choice."""
+    outcomes: list[Any] = []
+    match spec:
+        case {"from": _, "as": {"choice": Mapping() as choice}} | {"path": _, "as": {"choice": Mapping() as choice}}:
+            outcomes = [*choice.values(), *_present(spec, "otherwise")]
+    return list(dict.fromkeys([*outcomes, *_present(spec, "default")]))
+
+
+def _present(spec: Mapping[str, Any], key: str) -> list[Any]:
+    return [spec[key]] if key in spec else []
 
 
 def _metadata(field: FieldInfo) -> list[Any]:

@@ -77,6 +77,15 @@ class TestLoad:
             ({"worked_on": {"from": "d", "as": {"instant": "Mars/North"}}}, "`worked_on` cannot use `instant` so"),
             ({"is_billable": {"from": "b", "as": {"bool": {True: "T"}}}}, "`is_billable` cannot use `bool` so"),
             ({"worker_id": {"from": "user_id", "as": "ref"}}, "`worker_id` cannot use `ref` so"),
+            (
+                {"approval": {"from": "a", "as": {"choice": {"A": "aproved"}}}},
+                "`approval` cannot be `aproved`: Input should be 'pending', 'approved' or 'rejected'",
+            ),
+            (
+                {"approval": {"from": "a", "as": {"choice": {"A": "approved"}}, "otherwise": "new"}},
+                "`approval` cannot be `new`: ",
+            ),
+            ({"is_billable": {"from": "b", "default": "maybe"}}, "`is_billable` cannot be `maybe`: "),
             ({"worker_id": "user_id"}, "`worker_id` is a reference: add `as: ref, type: "),
             ({"worker_id": {"from": "user_id", "as": "text"}}, "`worker_id` is a reference: add `as: ref, type: "),
             ({"note": {"from": "n", "fields": {"a": "b"}}}, "`note` has `fields`, but is no `each` over objects"),
@@ -95,6 +104,7 @@ class TestLoad:
             ({"vendor": None}, "`vendor` is missing"),
             ({"canonical": "Expense"}, "declares `Expense`, but is loaded for `TimeEntry`"),
             ({"read_only": ["rat"]}, "`TimeEntry` has no field `rat` (did you mean `rate`?)"),
+            ({"constant": {"is_billable": "maybe"}}, "`is_billable` cannot be `maybe`: "),
             ({"constant": {"rol": 1}}, "`TimeEntry` has no field `rol` (did you mean `role`?)"),
             ({"fields": ["hours"]}, "`fields` is not a list of"),
             ({"id": "a..b"}, "`id`: `a..b` is not a path"),
@@ -151,6 +161,17 @@ class TestLoad:
 
         result = mapping.read({"id": 1, "n": "x"}, system="k")
         assert (result.body, str(result.ref)) == (Small(name="x"), "k/s/1")
+        assert mapping.lineage == {"name": ("n",)}
+
+    def test_refuses_fields_below_a_list_of_plain_values(self):
+        class Tagged(BaseModel):
+            tags: tuple[str, ...]
+
+        fields = {"tags": {"each": "t", "fields": {"a": "b"}}}
+
+        findings = findings_of({"canonical": "Tagged", "vendor": "s", "id": "id", "fields": fields}, Tagged)
+
+        assert findings == ["`tags` has `fields`, but is no `each` over objects"]
 
 
 class TestSelfDescription:
@@ -186,6 +207,12 @@ class TestSelfDescription:
         assert lineage["changed_at"] == ("touched.at",)
         assert lineage["rate"] == ("rate_in_cents", "currency")
         assert lineage["extensions.custom_a"] == ("custom_a",)
+
+    def test_tells_of_no_change_instant_where_none_is_declared(self):
+        mapping = Mapping({**a_document(), "changed_at": None}, model=TimeEntry)
+
+        assert "changed_at" not in mapping.lineage
+        assert "touched.at" not in mapping.vendor_fields
 
     def test_tells_where_fields_of_elements_come_from(self):
         assert INVOICE.lineage["lines.amount"] == ("item.items.amount", "currency")
@@ -286,18 +313,3 @@ class TestOverlay:
     def test_cannot_change_what_the_mapping_is_about(self):
         with pytest.raises(InvalidInput, match="cannot change `vendor`"):
             Mapping(a_document(), model=TimeEntry).overlay({"vendor": "other"})
-
-
-class TestReadYaml:
-    def test_keeps_country_codes_and_exact_numbers(self):
-        document = read_yaml("country: NO\nrate: 0.10\non: yes\nflag: true\nbig: 1_000\nday: 2026-01-31", name="x")
-
-        assert document["country"] == "NO"
-        assert str(document["rate"]) == "0.10"
-        assert document["on"] == "yes"
-        assert document["flag"] is True
-        assert document["big"] == 1000
-
-    def test_refuses_a_key_written_twice(self):
-        with pytest.raises(InvalidInput, match=r"x is not valid YAML: `a` is written twice"):
-            read_yaml("a: 1\nb: 2\na: 3", name="x")

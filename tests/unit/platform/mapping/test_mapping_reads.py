@@ -311,3 +311,29 @@ class TestUnknownFields:
         mapping = a_mapping().overlay({"ignore": ["story"]})
 
         assert mapping.read(a_record(story={"id": 5, "kind": "x"}), system="k").unknown == frozenset()
+
+    def test_below_an_object_that_is_also_mapped_as_a_whole_are_not_looked_for(self):
+        document = read_yaml(TIME, name="test")
+        document["fields"] = {"role": {"path": "story.kind"}, **document["fields"]}
+
+        result = Mapping(document, model=TimeEntry).read(a_record(story={"id": 5, "kind": "x", "new": 1}), system="k")
+
+        assert (result.body.role, result.body.task, result.unknown) == ("x", "5", frozenset())
+
+    def test_below_a_list_that_is_also_queried_are_not_looked_for(self):
+        document = read_yaml(INVOICE, name="test")
+        document["fields"] = {"po_number": {"path": "item.items[0].po"}, **document["fields"]}
+        record = an_invoice_record()
+        record["item"]["items"][0]["po"] = "4711"
+
+        result = Mapping(document, model=Invoice).read(record, system="ns")
+
+        assert (result.body.po_number, result.unknown) == ("4711", frozenset())
+
+    def test_below_a_list_that_is_ignored_as_a_whole_are_not_looked_for(self):
+        record = an_invoice_record()
+        record["item"]["items"][0]["discount"] = 1
+
+        mapping = a_mapping(INVOICE, Invoice).overlay({"ignore": ["item"]})
+
+        assert mapping.read(record, system="ns").unknown == frozenset()

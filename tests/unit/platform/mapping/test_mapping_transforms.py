@@ -87,6 +87,8 @@ class TestGet:
             (make("int"), "1.5"),
             (make("decimal"), 1.5),
             (make("decimal"), True),
+            (make("decimal"), {}),
+            (make("percent"), None),
             (make("choice", {"A": "a"}), "Z"),
             (make("date"), "2026-02-28T12:00:00"),
             (make("instant"), "2026-02-28T12:00:00"),
@@ -105,7 +107,9 @@ class TestPut:
         ("transform", "ours", "theirs"),
         [
             (make("text"), "7", "7"),
+            (make("decimal"), Decimal("1.50"), Decimal("1.50")),
             (make("decimal", "text"), Decimal("1.50"), "1.50"),
+            (make("int"), 12, 12),
             (make("instant"), datetime(2026, 7, 1, 10, tzinfo=UTC), "2026-07-01T10:00:00Z"),
             (make("instant", "Europe/Berlin"), datetime(2026, 7, 1, 10, tzinfo=UTC), "2026-07-01T12:00:00"),
             (make("date", "%m/%d/%Y"), date(2026, 2, 28), "02/28/2026"),
