@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from accordant.kernel import InvalidInput, InvoiceId, KeyConflict, Money
+from accordant.kernel import Bug, InvalidInput, InvoiceId, KeyConflict, Money, Rejected
 from accordant.ledger.lines import change, lock, move, one_currency, query, record_act, share_of, take, take_open
 from accordant.ledger.models import AllOpen, By, Credited, Draft, Part, Posted, Share
 from accordant.ledger.rejections import rejected, translated
@@ -37,11 +37,11 @@ def draft(connection: Connection, invoice_id: InvoiceId, what: AllOpen | Sequenc
     if isinstance(what, AllOpen):
         rows = _lock_all_open(connection, what)
         shares = [share_of(row, row.open_q, row.open_m) for row in rows.values()]
-        if not shares:
-            raise _nothing_open(connection, what)
     else:
         rows = lock(connection, (part.line_id for part in what))
         shares = [_draftable(rows, part) for part in sorted(what, key=lambda part: part.line_id)]
+    if not shares:
+        raise _nothing_open(connection, what)
     entity, currency = one_currency(rows)
     act = record_act(connection, "draft", entity, by, invoice=(invoice_id, currency))
     move(connection, act, "drafted", shares, open_invoice=invoice_id)
@@ -154,8 +154,10 @@ def _lock_invoice(connection: Connection, invoice_id: str) -> None:
 
 
 def _act_of(connection: Connection, kind: str, column: str, value: str) -> Any | None:
-    found = query(connection, f"select * from ledger_act where kind = '{kind}' and {column} = %(v)s", v=value)
-    return found[0] if found else None
+    found = query(
+        connection, f"select * from ledger_act where kind = '{kind}' and {column} = %(v)s order by id", v=value
+    )
+    return found[-1] if found else None
 
 
 def _require_unposted(connection: Connection, invoice_id: str) -> None:
@@ -202,35 +204,41 @@ def _same_draft(connection: Connection, invoice_id: str, standing: dict[str, Any
         )
         if not same:
             raise rejected("ledger.invoice_drafted", f"Invoice {invoice_id} is drafted with {len(shares)} other lines.")
-    drafted = query(connection, "select max(act) from ledger_line where id = any(%(ids)b)", ids=list(standing))
-    return Draft(drafted[0][0], shares, next(iter(standing.values())).currency, invoice_id)
+    drafted = _act_of(connection, "draft", "invoice_id", invoice_id)
+    if drafted is None:
+        raise Bug(f"Lines stand on {invoice_id} without an act.", code="ledger.act_lost")
+    return Draft(drafted.id, shares, drafted.currency, invoice_id)
 
 
 def _lock_all_open(connection: Connection, what: AllOpen) -> dict[str, Any]:
     found = query(
         connection,
         """select id, entity, currency, contract_id, project_id, open_q, open_m from ledger_state s
-           where contract_id = %(contract)s and worked_on <= %(until)s
+           where contract_id = %(contract)s and worked_on between %(since)s and %(until)s
              and project_id = coalesce(%(project)s, project_id)
              and (open_q <> 0 or open_m <> 0) and over_q = 0 and over_m = 0
              and hold_reason = '' and open_invoice is null and unit_price is not null
            order by id for update of s""",
         contract=what.contract_id,
+        since=what.from_on,
         until=what.until_on,
         project=what.project_id,
     )
     return {row.id: row for row in found}
 
 
-def _nothing_open(connection: Connection, what: AllOpen) -> Exception:
+def _nothing_open(connection: Connection, what: AllOpen | Sequence[Part]) -> Rejected:
+    if not isinstance(what, AllOpen):
+        return rejected("ledger.nothing_open", "No line is named.")
     [why] = query(
         connection,
         """select count(*) filter (where hold_reason <> '') as held,
                   count(*) filter (where unit_price is null) as unpriced,
                   count(*) filter (where open_invoice is not null) as drafted
-           from ledger_state where contract_id = %(contract)s and worked_on <= %(until)s
+           from ledger_state where contract_id = %(contract)s and worked_on between %(since)s and %(until)s
              and project_id = coalesce(%(project)s, project_id) and (open_q <> 0 or open_m <> 0 or drafted_m <> 0)""",
         contract=what.contract_id,
+        since=what.from_on,
         until=what.until_on,
         project=what.project_id,
     )

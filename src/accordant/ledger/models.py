@@ -68,10 +68,11 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class AllOpen:
-    """Everything of a contract that is open, priced and not held, worked on or before a civil day."""
+    """Everything of a contract that is open, priced and not held, worked until a civil day (inclusive)."""
 
     contract_id: ContractId
     until_on: date
+    from_on: date = date.min
     project_id: ProjectId | None = None
 
 

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from accordant.kernel import Money
-from accordant.ledger import ApprovedLine, By, Line, approve, line_states
+from accordant.ledger import (
+    AllOpen,
+    ApprovedLine,
+    By,
+    Credited,
+    Line,
+    Part,
+    Posted,
+    approve,
+    credit,
+    draft,
+    line_states,
+    post,
+)
 
 BY = By(actor="wrk_approver", cause="evt_1")
 MAY = date(2026, 5, 12)
+END_OF_MAY = date(2026, 5, 31)
+EVERYTHING = AllOpen("con_1", END_OF_MAY)
 
 
 def a_line(
@@ -45,3 +61,12 @@ def line(connection, id: str = "tim_1") -> Line:
 def approved(connection, *lines: ApprovedLine) -> None:
     done = approve(connection, lines, BY)
     assert len(done.new) == len(lines)
+
+
+def bill(connection, invoice_id: str = "inv_1", what: AllOpen | list[Part] = EVERYTHING) -> Posted:
+    draft(connection, invoice_id, what, BY)
+    return post(connection, invoice_id, accounting_on=END_OF_MAY, document_ref=f"N-{invoice_id}", by=BY)
+
+
+def take_back(connection, what: Fraction | list[Part] | None = None, invoice_id="inv_1", note="crn_1") -> Credited:
+    return credit(connection, invoice_id, what, accounting_on=END_OF_MAY, document_ref=note, by=BY)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
-from ledger_builders import BY, MAY, a_line, approved, gbp, line
+from ledger_builders import BY, MAY, a_line, approved, bill, gbp, line
 
 from accordant.kernel import InvalidInput, Money, Rejected
 from accordant.ledger import (
@@ -16,7 +15,6 @@ from accordant.ledger import (
     draft,
     history,
     hold,
-    post,
     price,
     release,
     withdraw,
@@ -237,8 +235,3 @@ class TestHold:
 
 def an_expense(amount: str):
     return a_line(hours="1", rate=amount, kind=LineKind.EXPENSE, role=None)
-
-
-def bill(connection, invoice_id: str = "inv_1") -> None:
-    draft(connection, invoice_id, AllOpen("con_1", MAY), BY)
-    post(connection, invoice_id, accounting_on=date(2026, 5, 31), document_ref=f"N-{invoice_id}", by=BY)

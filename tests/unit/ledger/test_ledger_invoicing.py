@@ -5,16 +5,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from ledger_builders import BY, MAY, a_line, approved, gbp, line
+from ledger_builders import BY, END_OF_MAY, EVERYTHING, MAY, a_line, approved, bill, gbp, line, take_back
 
 from accordant.kernel import KeyConflict, Money, Period, Rejected
 from accordant.ledger import (
-    AllOpen,
     LineKind,
     Part,
     Price,
     approve,
-    credit,
     draft,
     invoices_of,
     is_signed_off,
@@ -27,18 +25,6 @@ from accordant.ledger import (
     write_down,
     write_off,
 )
-
-END_OF_MAY = date(2026, 5, 31)
-EVERYTHING = AllOpen("con_1", END_OF_MAY)
-
-
-def bill(connection, invoice_id="inv_1", what=EVERYTHING):
-    draft(connection, invoice_id, what, BY)
-    return post(connection, invoice_id, accounting_on=END_OF_MAY, document_ref=f"N-{invoice_id}", by=BY)
-
-
-def take_back(connection, what=None, invoice_id="inv_1", note="crn_1"):
-    return credit(connection, invoice_id, what, accounting_on=END_OF_MAY, document_ref=note, by=BY)
 
 
 class TestDraft:
