@@ -4,21 +4,23 @@ No business word belongs here; flows are written against `process`.
 """
 
 from accordant.platform.durable.crashpoints import POINTS, arm, during, reach
-from accordant.platform.durable.engine import QUEUES, Body, Engine, Queue, Starter, current_step, migrate_engine
+from accordant.platform.durable.engine import QUEUES, Body, Engine, Queue, Starter, migrate_engine
 from accordant.platform.durable.gates import Gate, Parked, resolve
 from accordant.platform.durable.leases import Lease, new_executor_id
 from accordant.platform.durable.runs import (
     FREEING,
     Fenced,
+    Note,
     Opened,
     Overtaking,
     RunState,
     Start,
     Taken,
     end_run,
-    note,
     open_run,
+    record_step,
     require_hold,
+    write_notes,
 )
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Fenced",
     "Gate",
     "Lease",
+    "Note",
     "Opened",
     "Overtaking",
     "Parked",
@@ -39,14 +42,14 @@ __all__ = [
     "Starter",
     "Taken",
     "arm",
-    "current_step",
     "during",
     "end_run",
     "migrate_engine",
     "new_executor_id",
-    "note",
     "open_run",
     "reach",
+    "record_step",
     "require_hold",
     "resolve",
+    "write_notes",
 ]

@@ -1,7 +1,9 @@
 """The adapter to the durable engine: the only module that imports `dbos` (docs/decisions/0002).
 
-Facts and traps it is built on: a constant application version with the flow's version in the workflow's name,
-JSON in the database, step retries off, a unique executor id per boot, queues with a bound on every worker.
+The engine queues runs, gives each to one process, and gives it again when that process dies. What a run read, decided
+and wrote is recorded by us, by name (run_step, gate, effect), so a replay may come from anywhere and in any order.
+Traps it avoids: a constant application version with the flow's version in the workflow's name, JSON in the database,
+a unique executor id per boot, a bound on every queue.
 """
 
 from __future__ import annotations
@@ -9,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, SetWorkflowID
-from dbos._context import get_local_dbos_context
 from dbos._error import DBOSException
 from sqlalchemy import URL, Connection
 
@@ -28,7 +29,6 @@ from accordant.platform.durable.runs import Opened, Start, Taken, open_run, take
 from accordant.platform.storage import Database, execute
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 VERSION = "accordant"  # constant: flows carry their own version in their name
 _SUPPORTED = (3, 4)
@@ -182,37 +182,27 @@ class Engine:
             return None
         return result
 
-    async def step(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run work once and checkpoint its JSON result; a replay returns what was recorded."""
-        result: T = await DBOS.run_step_async({"name": name, "retries_allowed": False}, work)
-        reach("run.after_checkpoint")
-        return result
-
     async def pass_gate(self, taken: Taken, gate: Gate) -> Any:
-        """Return the gate's resolution, or end the engine's run until there is one."""
-
-        async def look_once() -> Any:
-            found = await asyncio.to_thread(self._look, taken, gate, current_step())
-            if not found:
-                raise Parked(f"{taken.run_id} waits at {gate.name}")
-            return found["resolution"]
-
-        return await self.step(f"gate:{gate.name}", look_once)
+        """Return the gate's resolution, or end the engine's run until there is one (Parked)."""
+        found = await asyncio.to_thread(self._look, taken, gate)
+        if not found:
+            raise Parked(f"{taken.run_id} waits at {gate.name}")
+        return found["resolution"]
 
     def _take(self, run_id: str) -> Taken:
         with self.database.begin() as connection:
             return take_run(connection, run_id, self.executor)
 
-    def _look(self, taken: Taken, gate: Gate, step: int) -> dict[str, Any]:
+    def _look(self, taken: Taken, gate: Gate) -> dict[str, Any]:
         with self.database.begin() as connection:
-            return look(connection, taken, gate, step)
+            return look(connection, taken, gate)
 
-    async def rewind(self, run_id: str, step: int, *, queue: str = "interactive") -> bool:
-        """Go on with an ended engine run at a step, in place; False when it has not ended yet."""
+    async def resume(self, run_id: str, *, queue: str = "interactive") -> bool:
+        """Go on with an ended engine run, in place; False when it has not ended yet."""
         try:
-            await DBOS.rewind_workflow_async(run_id, start_step=max(step, 1), queue_name=queue)
+            await DBOS.rewind_workflow_async(run_id, queue_name=queue)
         except DBOSException as refusal:
-            log.debug("rewind.refused", run=run_id, why=str(refusal))
+            log.debug("resume.refused", run=run_id, why=str(refusal))
             return False
         return True
 
@@ -220,7 +210,7 @@ class Engine:
         """Resume every parked run whose gate is resolved; returns how many went on."""
         resumed = 0
         for row in await asyncio.to_thread(self._ready):
-            if await self.rewind(row.run_id, row.step):
+            if await self.resume(row.run_id):
                 await asyncio.to_thread(self._mark_resuming, row.run_id)
                 resumed += 1
         return resumed
@@ -245,12 +235,6 @@ class Engine:
 
     async def _reap_on(self) -> None:
         await _for_ever("reaper", self._lease.lease_s / 4, self.reap)
-
-
-def current_step() -> int:
-    """Return the engine's number of the step that runs now."""
-    context = get_local_dbos_context()
-    return 0 if context is None else context.curr_step_function_id
 
 
 async def _for_ever(name: str, pause_s: float, work: Callable[[], Awaitable[Any]]) -> None:

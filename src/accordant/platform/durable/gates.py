@@ -38,12 +38,8 @@ class Gate:
     due_at: datetime | None = None
 
 
-def look(connection: Connection, taken: Taken, gate: Gate, step: int) -> dict[str, Any]:
-    """Return the gate's resolution, or write its waiting row and raise Parked.
-
-    Raises:
-        Parked: after the commit of this transaction, which holds the waiting row. The caller commits, then raises.
-    """
+def look(connection: Connection, taken: Taken, gate: Gate) -> dict[str, Any]:
+    """Return `{"resolution": …}`, or write the waiting row and return nothing: the caller commits, then parks."""
     require_hold(connection, taken)
     row = maybe(
         connection,
@@ -61,13 +57,12 @@ def look(connection: Connection, taken: Taken, gate: Gate, step: int) -> dict[st
         return {"resolution": row.resolution}
     execute(
         connection,
-        """insert into gate (run_id, name, kind, topic, step, due_at) values (:run, :name, :kind, :topic, :step, :due)
-           on conflict (run_id, name) do update set step = excluded.step""",
+        """insert into gate (run_id, name, kind, topic, due_at) values (:run, :name, :kind, :topic, :due)
+           on conflict (run_id, name) do nothing""",
         run=taken.run_id,
         name=gate.name,
         kind=gate.kind,
         topic=gate.topic,
-        step=step,
         due=gate.due_at,
     )
     execute(connection, "update run set state = 'parked' where id = :run", run=taken.run_id)
@@ -87,7 +82,7 @@ def resolve(connection: Connection, topic: str, resolution: dict[str, Any], *, r
 
 
 def ready(connection: Connection, limit: int = 200) -> list[Any]:
-    """Return parked runs whose gate is resolved or due: rows of `run_id`, `name`, `step`, oldest first.
+    """Return parked runs whose gate is resolved or due: rows of `run_id` and `name`, oldest first.
 
     Due gates are resolved here, by time.
     """
@@ -98,7 +93,7 @@ def ready(connection: Connection, limit: int = 200) -> list[Any]:
     )
     return rows(
         connection,
-        """select g.run_id, g.name, g.step from gate g join run r on r.id = g.run_id
+        """select g.run_id, g.name from gate g join run r on r.id = g.run_id
            where g.resolved_at is not null and g.passed_at is null and r.state = 'parked'
            order by g.resolved_at limit :limit""",
         limit=limit,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection
 
 from accordant.kernel import KeyConflict, content_hash
-from accordant.platform.storage import execute, maybe, one
+from accordant.platform.storage import execute, maybe, one, rows
 
 
 class RunState(StrEnum):
@@ -88,6 +90,7 @@ class Taken:
     executor: str
     input: dict[str, Any]
     start: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, Any] = field(default_factory=dict)  # what earlier executions recorded
 
 
 def open_run(connection: Connection, start: Start) -> Opened:
@@ -181,7 +184,22 @@ def take_run(connection: Connection, run_id: str, executor: str) -> Taken:
         executor=executor,
     )
     facts = {name: getattr(row, name) for name in ("flow", "version", "key", "generation", "entity", "subject", "tier")}
-    return Taken(run_id, row.attempt, executor, row.input, {**facts, "snapshot": row.snapshot})
+    recorded = rows(connection, "select name, result from run_step where run_id = :id", id=run_id)
+    steps = {step.name: step.result for step in recorded}
+    return Taken(run_id, row.attempt, executor, row.input, {**facts, "snapshot": row.snapshot}, steps)
+
+
+def record_step(connection: Connection, taken: Taken, name: str, result: Any) -> None:
+    """Keep what a run read or decided, for every later execution; Fenced when another process has the run."""
+    require_hold(connection, taken)
+    execute(
+        connection,
+        "insert into run_step (run_id, name, result) values (:run, :name, :result)",
+        run=taken.run_id,
+        name=name,
+        result=json.dumps(result),
+    )
+    taken.steps[name] = result
 
 
 def require_hold(connection: Connection, taken: Taken) -> None:
@@ -224,15 +242,32 @@ def end_run(
     return dict(blocked.start)
 
 
-def note(connection: Connection, run_id: str, seq: int, kind: str, name: str, detail: dict[str, Any]) -> None:
-    """Write what the run did; the same number at a replay writes nothing."""
-    execute(
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a run did, in its own words; `seq` is the same at every replay."""
+
+    seq: int
+    kind: str
+    name: str
+    detail: dict[str, Any]
+    at: datetime
+
+
+def write_notes(connection: Connection, run_id: str, notes: Sequence[Note]) -> set[int]:
+    """Write what the run did; what a replay tells again is not written twice. Returns the numbers written now."""
+    if not notes:
+        return set()
+    written = rows(
         connection,
-        """insert into run_note (run_id, seq, kind, name, detail) values (:run, :seq, :kind, :name, :detail)
-           on conflict do nothing""",
+        """insert into run_note (run_id, seq, kind, name, detail, at)
+           select :run, * from unnest(cast(:seqs as int[]), cast(:kinds as text[]), cast(:names as text[]),
+                                      cast(:details as json[]), cast(:ats as timestamptz[]))
+           on conflict do nothing returning seq""",
         run=run_id,
-        seq=seq,
-        kind=kind,
-        name=name,
-        detail=json.dumps(detail),
+        seqs=[n.seq for n in notes],
+        kinds=[n.kind for n in notes],
+        names=[n.name for n in notes],
+        details=[json.dumps(n.detail) for n in notes],
+        ats=[n.at for n in notes],
     )
+    return {row.seq for row in written}

@@ -39,6 +39,15 @@ create table run_blocked (
   unique (flow, key, rank)
 );
 
+-- What a run read or decided, by name: a replay, from wherever it comes, returns what is recorded here.
+create table run_step (
+  run_id text        not null,
+  name   text        not null,                   -- unique within the run: 'facts:contract:2'
+  result json        not null,
+  at     timestamptz not null default clock_timestamp(),
+  primary key (run_id, name)
+);
+
 -- What a run did, in its own words: stages, decisions, facts. Effects and gates have tables of their own.
 create table run_note (
   run_id text        not null,
@@ -56,7 +65,6 @@ create table gate (
   name        text        not null,              -- unique within the run: 'approval:invoice', 'case:post_invoice:2'
   kind        text        not null,              -- approval, case, event, date, system
   topic       text        not null default '',   -- what resolves it: an approval id, a case id, an event name
-  step        int         not null,              -- the engine's step to go back to
   due_at      timestamptz,                       -- resolved by time, at the latest
   opened_at   timestamptz not null default clock_timestamp(),
   resolved_at timestamptz,
