@@ -15,7 +15,7 @@ from accordant.connectors.salesforce.settings import SalesforceSettings
 from accordant.connectors.salesforce.writer import CustomerWriter, StatusWriter
 from accordant.platform.http import HttpFactory, Limits
 
-MANIFEST: dict[str, Any] = tomllib.loads((files(__package__) / "manifest.toml").read_text())
+MANIFEST: dict[str, Any] = tomllib.loads((files(__package__) / "manifest.toml").read_text(encoding="utf-8"))
 
 
 class SalesforceConnector(DealReader, DealChanges, CustomerWriter, StatusWriter):
@@ -27,10 +27,9 @@ class SalesforceConnector(DealReader, DealChanges, CustomerWriter, StatusWriter)
         http: makes the client, with the system's lane and breaker.
     """
 
-    settle_s: float = MANIFEST["settle_s"]
-
     def __init__(self, system: str, settings: SalesforceSettings, http: HttpFactory) -> None:
         self.system = system
+        self.settle_s = settings.settle_s or float(MANIFEST["settle_s"])
         self._settings = settings
         client = http(
             system=system,

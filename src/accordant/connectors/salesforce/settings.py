@@ -20,6 +20,7 @@ class SalesforceSettings(BaseModel):
         audience: of signed assertions; production, sandbox or My Domain.
         api_version: pinned; raise it together with a run of the contract suite.
         page_size: records per page of the change feed, 1–2000.
+        settle_s: overrides the manifest's, for an org whose transactions are known to be short.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class SalesforceSettings(BaseModel):
     audience: str | None = None
     api_version: str = Field(default="59.0", pattern=r"^\d\d\.0$")
     page_size: int = Field(default=200, ge=1, le=2000)
+    settle_s: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _one_grant(self) -> Self:

@@ -11,7 +11,7 @@ from accordant.connectors.salesforce.mapping import CUSTOMER, STATUS
 from accordant.connectors.salesforce.payloads import ACCOUNT, OPPORTUNITY, OUR_KEY
 from accordant.connectors.salesforce.reader import CustomerReader, observed_at
 from accordant.kernel import ExternalId, InvalidInput, KeyConflict, Money, Rejected, Retryable, UnknownOutcome
-from accordant.ports import EngagementStatus, EngagementStatusBoard, Found, Written
+from accordant.ports import EngagementStatus, EngagementStatusBoard, Written
 
 
 class CustomerWriter(CustomerReader):
@@ -27,10 +27,10 @@ class CustomerWriter(CustomerReader):
         try:
             id = await self._client.create(ACCOUNT, fields, operation="create_customer", key=key)
         except KeyConflict:
-            answer = (await self.find_customers((key,)))[key]
-            if isinstance(answer, Found):
-                return answer.written
-            raise
+            there = await self._client.find_by_key(ACCOUNT, OUR_KEY, key, operation="create_customer")
+            if there is None:
+                raise  # another unique field is taken, not our key
+            id = there
         return Written(ref=ExternalId(system=self.system, type=ACCOUNT, value=id))
 
     async def adopt_customer(self, ref: ExternalId, *, entity: str, currency: str, key: str) -> Written:  # noqa: ARG002 - a CRM bills nobody

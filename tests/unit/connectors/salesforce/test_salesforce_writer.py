@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import asyncio
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -64,6 +65,29 @@ class TestCreateCustomer:
         assert second.ref == first.ref
         assert estate.record("Account", first.ref.value)["Name"] == "Kestrel Foods Limited"
         assert len(estate.sim.org.tables["Account"]) == 1
+
+    def test_finds_what_is_there_even_when_searches_lag(self, estate):
+        estate.sim.faults.arm(Fault("search_lag", times=None, options={"lag_s": 60}))
+        first = estate.run(create)
+
+        second = estate.run(create)
+
+        assert second.ref == first.ref
+
+    def test_a_late_commit_is_absent_first_and_found_later(self, estate):
+        estate.sim.faults.arm(Fault("late_commit", on="POST */sobjects/Account", options={"delay_s": 0.7, "hang_s": 2}))
+
+        async def story(connector):
+            with pytest.raises(UnknownOutcome):
+                await create(connector)
+            early = (await connector.find_customers((KEY,)))[KEY]
+            await asyncio.gather(*estate.sim._late)
+            return early, (await connector.find_customers((KEY,)))[KEY]
+
+        early, late = estate.run(story)
+
+        assert isinstance(early, Absent)
+        assert isinstance(late, Found)
 
     @pytest.mark.parametrize(
         ("fault", "found"), [("timeout_after_commit", True), ("timeout_before_commit", False), ("html_error", False)]
@@ -203,9 +227,8 @@ class TestPutEngagementStatus:
         assert estate.calls("PATCH") == []
 
     def test_a_change_between_reading_and_writing_is_not_overwritten(self, estate):
-        estate.sim.clock.offset = -estate.sim.clock.offset
         deal = estate.a_won_deal()
-        estate.sim.faults.arm(Fault("clock_skew", times=None, options={"skew_s": 90}))
+        estate.sim.clock.offset = timedelta(seconds=90)
 
         async def story(connector):
             fetch = connector._client.fetch

@@ -55,6 +55,14 @@ class PlatformClient:
         answer = await self._read(self._row(sobject, id), operation, {"fields": ",".join(fields)})
         return _mapping(answer)
 
+    async def find_by_key(self, sobject: str, field: str, value: str, *, operation: str) -> str | None:
+        """Return the id of the record with this unique external id, or None; unlike a query it tells case apart."""
+        path = f"{self._root}/sobjects/{sobject}/{field}/{quote(value, safe='')}"
+        try:
+            return str(_mapping(await self._read(path, operation, {"fields": "Id"}))["Id"])
+        except NotFound:
+            return None
+
     async def create(self, sobject: str, fields: Mapping[str, Any], *, operation: str, key: str) -> str:
         """Create a record and return its id."""
         answer = await self._http.write(
