@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import NoneType
 from typing import Any, get_args
 
@@ -53,10 +54,23 @@ def _misread(declaration: Declaration, model: type[BaseModel], payload: dict[str
         try:
             value = compile_line(line, system)(payload, None)
         except MISREAD as error:
-            problems[paths_of(line)[0]] = f"cannot be read: {error}"
+            problems |= _misread_elements(line, payload, system) or {paths_of(line)[0]: f"cannot be read: {error}"}
             continue
         if value is None and (line is identity or not _takes_none(model, line.name)):
             problems[paths_of(line)[0]] = "is missing"
+    return problems
+
+
+def _misread_elements(line: Line, payload: dict[str, Any], system: str) -> dict[str, str]:
+    """Return the problems of fields of a list's elements; nothing when the list itself is what is wrong."""
+    problems: dict[str, str] = {}
+    with suppress(*MISREAD):
+        elements = line.sources[0].getter()(payload, None)
+        for element, item in ((element, item) for element in elements for item in line.items or ()):
+            try:
+                compile_line(item, system)(element, payload)
+            except MISREAD as error:
+                problems[paths_of(item, paths_of(line)[0])[0]] = f"cannot be read: {error}"
     return problems
 
 

@@ -250,8 +250,15 @@ class TestRecordThatDoesNotFit:
         record = an_invoice_record()
         record["item"]["items"][0]["quantity"] = 2.5
 
-        with pytest.raises(ContractDrift, match=r"`item\.items` cannot be read: .*float"):
+        with pytest.raises(ContractDrift, match=r"`item\.items\.quantity` cannot be read: .*float"):
             a_mapping(INVOICE, Invoice).read(record, system="ns")
+
+    @pytest.mark.parametrize(("items", "field"), [(5, "item.items"), ([5], "item.items.line")])
+    def test_is_drift_when_a_list_is_none(self, items, field):
+        with pytest.raises(ContractDrift) as caught:
+            a_mapping(INVOICE, Invoice).read({**an_invoice_record(), "item": {"items": items}}, system="ns")
+
+        assert next(iter(caught.value.detail["fields"])) == field
 
     @pytest.mark.parametrize("record", ["text", None, [1]])
     def test_is_drift_when_it_is_no_object(self, record):
