@@ -38,6 +38,7 @@ def _projects(account: Account) -> Iterator[Document]:
             state="archived" if r.data["archived"] else "active",
             facts={
                 "title": r.data["title"],
+                "code": account.value_of("Workspace", r.id, "Project code"),
                 "start_date": r.data["start_date"],
                 "due_date": r.data["due_date"],
                 "contract_version": account.value_of("Workspace", r.id, "Contract version"),

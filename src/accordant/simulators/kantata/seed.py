@@ -5,7 +5,19 @@ from __future__ import annotations
 from accordant.simulators.kantata.state import Account
 
 ROLES = ("Partner", "Manager", "Consultant", "Analyst")
-WORKSPACE_FIELDS = ("Contract version", "Engagement state", "Payment status", "Legal entity")
+WORKSPACE_FIELDS = (
+    "Contract version",
+    "Engagement state",
+    "Payment status",
+    "Legal entity",
+    "Project code",
+    "Contract",
+    "Billing method",
+    "Template",
+    "Invoiced amount",
+    "Paid amount",
+    "Status as of",
+)
 
 
 def populate(account: Account) -> None:
