@@ -23,6 +23,7 @@ from accordant.connectors._shared.salesforce import (
 )
 from accordant.connectors.salesforce.mapping import DEAL
 from accordant.connectors.salesforce.payloads import CONTRACT, OPPORTUNITY, deal_part
+from accordant.connectors.salesforce.reader import observed
 from accordant.connectors.salesforce.settings import SalesforceSettings
 from accordant.kernel import ExternalId, InvalidInput, Rejected
 from accordant.ports import DealFeed, FeedPage, Observation
@@ -105,7 +106,10 @@ class DealChanges(DealFeed):
         return tuple(row["Id"] for row in await self._client.query(select, operation="deals_behind"))
 
     async def deals_since(self, watermark: str | None) -> FeedPage[Deal]:
-        """Read a page of each sweep, deleted deals as tombstones; two calls."""
+        """Read a page of each sweep, deleted deals as tombstones; two calls.
+
+        A deal whose contract changed comes again under its own, older stamp: fetch it to see the contract.
+        """
         cursors = _parse(watermark)
         rows: list[tuple[str, dict[str, Any]]] = []
         raw: list[bytes] = []
@@ -121,21 +125,21 @@ class DealChanges(DealFeed):
             more = more or is_full
             rows += zip(stamps, page, strict=True)
             raw.append(answer.content)
-        observations = sorted((self._observation(*row) for row in rows), key=lambda seen: seen.changed_at)
+        rows.sort(key=lambda row: row[0])
         text = json.dumps({stamp: [cursor.at, cursor.last_id] for stamp, cursor in moved.items()})
-        return FeedPage(tuple(observations), text, more, b"\n".join(raw))
+        return FeedPage(tuple(self._observation(row) for _, row in rows), text, more, b"\n".join(raw))
 
     def _sweep(self, stamp: str, cursor: _Cursor) -> Select:
         fields = dict.fromkeys([*DEAL.vendor_fields, "IsDeleted", stamp])
         order = (Order(stamp), Order("Id"))
         return Select(OPPORTUNITY, tuple(fields), cursor.condition(stamp), order, self._settings.page_size)
 
-    def _observation(self, stamp: str, row: dict[str, Any]) -> Observation[Deal]:
-        changed_at = datetime.fromisoformat(stamp)
+    def _observation(self, row: dict[str, Any]) -> Observation[Deal]:
+        """Return the deal under its own stamp, also when its contract is what changed."""
         if row["IsDeleted"]:
-            return Observation(ExternalId(system=self.system, type=OPPORTUNITY, value=row["Id"]), None, changed_at)
-        result = DEAL.read(deal_part(row), system=self.system)
-        return Observation(result.ref, result.body, changed_at, result.unknown)
+            ref = ExternalId(system=self.system, type=OPPORTUNITY, value=row["Id"])
+            return Observation(ref, None, datetime.fromisoformat(row[_STAMP]))
+        return observed(DEAL.read(deal_part(row), system=self.system))
 
 
 def _stamp_of(row: dict[str, Any], stamp: str) -> str:
