@@ -72,8 +72,7 @@ def _say(call: Call, channel_id: str, activity: dict[str, Any], reply_to: str | 
     if channel is None:
         raise not_found("Conversation not found.", "ConversationNotFound")
     team = call.tenant.teams.get(channel.data["team"])
-    installed = {"team": channel.data["team"], "app": call.sim.catalog_app_id}
-    if team is None or not any(app.data == installed for app in call.tenant.apps):
+    if team is None or not call.tenant.bot_is_in(team.id, call.sim.catalog_app_id):
         raise forbidden("The bot is not part of the conversation roster.", "BotNotInConversationRoster")
     check_writable(team.data)
     identity = {"id": call.session.app_id, "displayName": "Accounts", "applicationIdentityType": "bot"}

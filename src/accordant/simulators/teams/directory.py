@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from accordant.simulators.teams import odata, shapes
 from accordant.simulators.teams.call import Call
-from accordant.simulators.teams.errors import GraphError, bad_request, nickname_taken, no_resource
+from accordant.simulators.teams.errors import GraphError, bad_request, name_conflict, nickname_taken, no_resource
 from accordant.simulators.teams.rules import BINDS_PER_GROUP, bound_user, check_display_name, check_nickname
 
 
@@ -55,6 +55,16 @@ async def create_group(call: Call) -> Response:
         call.tenant.join(group.id, user_id, owner=True)
     call.sim.events.changed("Group", "created", f"groups/{group.id}", ("groups",), shapes.group(group))
     return JSONResponse(shapes.group(group), 201)
+
+
+async def validate_names(call: Call) -> Response:
+    """Answer `POST /directoryObjects/validateProperties`; unlike a search it never lags."""
+    body = await call.body()
+    if body.get("entityType") != "Group":
+        raise bad_request("The only supported entity type is Group.", "Request_BadRequest")
+    if call.tenant.groups.find_by("mailNickname", check_nickname(body.get("mailNickname"))):
+        raise name_conflict()
+    return Response(status_code=204)
 
 
 async def get_group(call: Call) -> Response:

@@ -102,6 +102,14 @@ def nickname_taken() -> GraphError:
     return GraphError(400, "Request_BadRequest", text, details=details)
 
 
+def name_conflict() -> GraphError:
+    """Return what a check of names says of a `mailNickname` that is taken."""
+    text = "Another object with the same value for property mailNickname already exists."
+    details = [{"code": "ObjectConflict", "target": "mailNickname", "message": text}]
+    general = "The values provided contain one or more validation errors."
+    return GraphError(422, "Request_UnprocessableEntity", general, details=details)
+
+
 def resync_required(restart: str) -> GraphError:
     """Return the refusal of a delta token that is too old; `Location` starts over."""
     text = "Resync required. Replace any local items with the server's version."

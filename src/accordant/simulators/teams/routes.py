@@ -61,6 +61,7 @@ TABLE = (
     Entry("GET", "/v1.0/users/{id}", "read", _USERS, directory.get_user),
     Entry("GET", "/v1.0/groups", "read", _GROUPS, directory.list_groups),
     Entry("POST", "/v1.0/groups", "write", _GROUPS, directory.create_group),
+    Entry("POST", "/v1.0/directoryObjects/validateProperties", "read", _GROUPS, directory.validate_names),
     Entry("GET", "/v1.0/groups/{id}", "read", _GROUPS, directory.get_group),
     Entry("PATCH", "/v1.0/groups/{id}", "write", _GROUPS, directory.change_group),
     Entry("DELETE", "/v1.0/groups/{id}", "write", _GROUPS, directory.delete_group),

@@ -30,11 +30,13 @@ class Timing:
         replication_s: until Teams sees a new group (the vendor: up to 15 minutes).
         operation_s: until an asynchronous team operation ends (the vendor: seconds to minutes).
         membership_s: until a member is visible to readers (the vendor: minutes to 24 hours).
+        bot_s: until an installed bot can speak in the team.
     """
 
     replication_s: float = 0.0
     operation_s: float = 0.0
     membership_s: float = 0.0
+    bot_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -92,6 +94,11 @@ class Tenant:
         """Say whether Teams sees the group yet."""
         return group.created_at + timedelta(seconds=self.timing.replication_s) <= self.simulator.now()
 
+    def bot_is_in(self, team_id: str, app_id: str) -> bool:
+        """Say whether the bot of an app can speak in a team."""
+        since = self.simulator.now() - timedelta(seconds=self.timing.bot_s)
+        return any(a.data == {"team": team_id, "app": app_id} and a.created_at <= since for a in self.apps)
+
     def join(self, group_id: str, user_id: str, *, owner: bool) -> Record:
         """Add a person to a group, or make a member an owner."""
         id = f"{group_id}#{user_id}"
@@ -109,6 +116,10 @@ class Tenant:
         """Yield the memberships of a group that readers see now."""
         now = self.simulator.now()
         return self.members.search(lambda m: m.data["group"] == group_id and m.data["visible_at"] <= now)
+
+    def owners_of(self, group_id: str) -> list[Record]:
+        """Return the memberships of owners as the tenant's own rules see them: at once."""
+        return [m for m in self.members if m.data["group"] == group_id and m.data["owner"]]
 
     def channels_of(self, team_id: str) -> Iterator[Record]:
         """Yield the channels of a team."""

@@ -170,7 +170,7 @@ def _check_can_become_team(call: Call, group: Record) -> None:
     team = call.tenant.teams.get(group.id)
     if team and not team.data["error"]:
         raise GraphError(409, "Conflict", f"Team with Group Id {group.id} already exists.")
-    if not any(m.data["owner"] for m in call.tenant.members_of(group.id)):
+    if not call.tenant.owners_of(group.id):
         raise bad_request("Team owner not found. A group needs an owner to become a team.")
 
 
@@ -230,8 +230,7 @@ def _membership(call: Call) -> Record:
 
 
 def _check_not_last_owner(call: Call, membership: Record) -> None:
-    owners = [m for m in call.tenant.members_of(membership.data["group"]) if m.data["owner"]]
-    if membership.data["owner"] and len(owners) == 1:
+    if membership.data["owner"] and len(call.tenant.owners_of(membership.data["group"])) == 1:
         raise bad_request("The last owner of a team cannot be removed.")
 
 

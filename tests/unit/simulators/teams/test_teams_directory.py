@@ -181,6 +181,17 @@ class TestGroups:
         assert tenant.call("GET", "/groups", params={"$filter": "mailNickname eq 'late'"}).json()["value"] == []
         assert tenant.call("GET", f"/groups/{group_id}").status_code == 200
 
+    def test_tells_at_once_whether_a_nickname_is_taken(self, tenant):
+        tenant.sim.faults.arm(Fault("search_lag", options={"lag_s": 60}))
+        tenant.group("late")
+        body = {"entityType": "Group", "mailNickname": "late"}
+
+        taken = tenant.call("POST", "/directoryObjects/validateProperties", body)
+        free = tenant.call("POST", "/directoryObjects/validateProperties", body | {"mailNickname": "other"})
+
+        assert (taken.status_code, free.status_code) == (422, 204)
+        assert taken.json()["error"]["details"][0]["target"] == "mailNickname"
+
     def test_refuses_to_add_a_member_twice(self, tenant):
         group_id = tenant.group().json()["id"]
         body = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{tenant.max}"}
