@@ -83,7 +83,7 @@ class Composite:
         """Change records by id."""
 
         def one(record: Mapping[str, Any]) -> dict[str, Any]:
-            sobject, id = _type_of(record), str(_value(record, "id"))
+            sobject, id = _type_of(record), _value(record, "id")
             given = {name: value for name, value in record.items() if name.lower() != "id"}
             self._org.update(sobject, id, given, allow_duplicate=call.insists)
             return saved(long_form(id) or id)
@@ -133,7 +133,7 @@ class Composite:
 
     def _each(self, call: Call, records: Any, one: One, *, all_or_none: bool | None = None) -> Reply:
         """Do one thing per record, each in its own transaction unless all of them must succeed."""
-        if not isinstance(records, list) or not records:
+        if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
             raise unreadable("a list of records is required")
         if len(records) > _MOST_RECORDS:
             message = f"record limit reached. cannot submit more than {_MOST_RECORDS} records into this call"
@@ -169,12 +169,16 @@ def _undone(outcomes: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 
 def _require_size(parts: Any) -> None:
-    if not isinstance(parts, list) or not parts:
-        raise unreadable("compositeRequest must be a list of subrequests")
-    queries = sum("/query" in p.get("url", "") or "/composite/sobjects" in p.get("url", "") for p in parts)
+    if not isinstance(parts, list) or not parts or not all(_is_part(part) for part in parts):
+        raise unreadable("compositeRequest must be a list of subrequests with method, url and referenceId")
+    queries = sum("/query" in part["url"] or "/composite/sobjects" in part["url"] for part in parts)
     if len(parts) > _MOST_PARTS or queries > _MOST_QUERIES:
         message = f"Limit of {_MOST_PARTS} subrequests, {_MOST_QUERIES} of them queries or collections, reached"
         raise Refusal(400, "LIMIT_EXCEEDED", message)
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, dict) and all(isinstance(part.get(name), str) for name in ("method", "url", "referenceId"))
 
 
 def _part_call(call: Call, part: Mapping[str, Any]) -> Call:
@@ -220,15 +224,16 @@ def _looked_up(match: re.Match[str], answered: Mapping[str, Any]) -> str:
 
 
 def _type_of(record: Mapping[str, Any]) -> SObject:
-    name = (record.get("attributes") or {}).get("type")
-    if not name:
+    attributes = record.get("attributes")
+    name = attributes.get("type") if isinstance(attributes, dict) else None
+    if not isinstance(name, str):
         message = "Missing entity type information. sObject requires a separate 'type' field"
         raise Refusal(400, "INVALID_INPUT", message, [])
     return require_object(name)
 
 
-def _value(record: Mapping[str, Any], name: str) -> Any:
+def _value(record: Mapping[str, Any], name: str) -> str:
     for given, value in record.items():
-        if given.lower() == name.lower() and value is not None:
+        if given.lower() == name.lower() and isinstance(value, str):
             return value
     raise Refusal(400, "MISSING_ARGUMENT", f"{name} not specified", [])

@@ -59,7 +59,8 @@ class SObject:
 
     def reference(self, relationship: str) -> Field | None:
         """Return the reference field behind a relationship name (`Account` → `AccountId`)."""
-        return next((f for f in self.fields.values() if f.relationship.lower() == relationship.lower()), None)
+        wanted = relationship.lower()
+        return next((f for f in self.fields.values() if f.relationship and f.relationship.lower() == wanted), None)
 
     def field(self, name: str) -> Field | None:
         """Return a field by name, in any case, as the vendor does."""

@@ -161,9 +161,9 @@ def _by_external_id(lookup: Lookup, sobject: SObject, relationship: str, key: Ma
     if reference is None:
         raise unknown_column(sobject.name, relationship)
     target = OBJECTS[reference.refers_to]
-    (name, value), *others = [(n, v) for n, v in key.items() if n not in ("attributes", "type")]
-    field = target.field(name)
-    if others or field is None or not (field.external_id or field.type == "id"):
+    keys = [(target.field(n), v) for n, v in key.items() if n not in ("attributes", "type")]
+    field, value = keys[0] if len(keys) == 1 else (None, None)
+    if field is None or not isinstance(value, str) or not (field.external_id or field.type == "id"):
         message = f"More than 1 field provided in an external foreign key reference in entity: {target.name}"
         raise Refusal(400, "INVALID_FIELD", message)
     if field.type == "id":
