@@ -25,30 +25,31 @@ _EVERYTHING: dict[str, Any] = {
 }  # the defaults would hide time
 _ASSOCIATIONS = "workspace,user,story,role"
 _MAX_IDS = 200
+_FAR = 5000  # entries: a deep offset is slow for the vendor
 
 
 class Watermark(BaseModel):
     """Where the feed stands.
 
-    The vendor's stamps have whole seconds and its filter excludes the instant itself, so every read begins one second
-    earlier; what comes twice is a duplicate to intake. Pages are never counted through while entries change: a change
-    moves an entry to the end and the ones behind it forward, past the reader. Only a second that fills a whole page is
-    paged through, and from the start again when it lost an entry meanwhile.
+    The vendor's stamps have whole seconds and its filter excludes the instant itself, so a read begins one second
+    earlier; what comes twice is a duplicate to intake. A change moves an entry to the end and the ones behind it
+    forward, past a reader who counts pages. So each page begins with the last entry of the page before: when that one
+    has moved, something was passed over, and the read goes back to the second it had reached.
 
     Args:
-        since: the second from which on entries are not all read yet; None for the beginning.
-        tie_page: the page to read of a second that holds more than one page; 0 when not in one.
-        tie_count: entries of that second when its first page was read.
-        newest: the newest stamp seen.
-        newest_at: our instant when it was first seen; the overlap is read again until it is old enough.
+        since: the second from which on entries are read; None for the beginning.
+        offset: how many entries since then were read.
+        anchor: id of the last of them, which the next page must begin with.
+        newest: the newest stamp read.
+        newest_at: our instant when it was first read; the overlap is read again until it is old enough.
         deleted_since: the generation instant of the last deletion event read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     since: datetime | None = None
-    tie_page: int = 0
-    tie_count: int = 0
+    offset: int = 0
+    anchor: str = ""
     newest: datetime | None = None
     newest_at: datetime | None = None
     deleted_since: datetime | None = None
@@ -61,45 +62,47 @@ class Watermark(BaseModel):
         except ValueError as error:
             raise InvalidInput("This is no watermark of the Kantata time feed.", code="kantata.watermark") from error
 
-    def filters(self) -> dict[str, str]:
+    def filters(self) -> dict[str, Any]:
         """Return what bounds the next page."""
-        if self.since is None:
-            return {}
-        after = {"updated_after": (self.since - _SECOND).isoformat()}
-        return after | {"updated_before": (self.since + _SECOND).isoformat()} if self.tie_page else after
+        bounds: dict[str, Any] = {"limit": PAGE, "offset": max(self.offset - 1, 0)}
+        return bounds | {"updated_after": (self.since - _SECOND).isoformat()} if self.since else bounds
 
-    def after(self, envelope: Envelope, *, overlap: timedelta, now: datetime) -> tuple[Watermark, bool]:
-        """Return where the feed stands after a page, and whether more is there already."""
-        if self.tie_page:
-            return self._after_tie(envelope), True
-        if not envelope.records:
-            return self.caught_up(overlap, now), False
-        last = _instant(envelope.records[-1]["updated_at"])
-        known = self if last == self.newest else self.model_copy(update={"newest": last, "newest_at": now})
-        if len(envelope.records) < PAGE:
-            return known.caught_up(overlap, now), False
-        first = _instant(envelope.records[0]["updated_at"])
-        if first == last:
-            return known.model_copy(update={"since": last, "tie_page": 1, "tie_count": 0}), True
-        return known.model_copy(update={"since": last}), True
+    def unread(self, records: tuple[Record, ...]) -> tuple[Record, ...] | None:
+        """Return what a page has beyond the anchor; None when the anchor has moved."""
+        if not self.offset:
+            return records
+        return records[1:] if records and records[0]["id"] == self.anchor else None
 
-    def _after_tie(self, envelope: Envelope) -> Watermark:
-        if self.tie_page > 1 and envelope.total != self.tie_count:
-            return self.model_copy(update={"tie_page": 1, "tie_count": 0})
-        if self.tie_page * PAGE < envelope.total:
-            return self.model_copy(update={"tie_page": self.tie_page + 1, "tie_count": envelope.total})
-        done = self.since + _SECOND if self.since else None
-        return self.model_copy(update={"since": done, "tie_page": 0, "tie_count": 0})
+    def back(self) -> Watermark:
+        """Begin again at the second that was reached."""
+        return self.model_copy(update={"since": self.newest, "offset": 0, "anchor": ""})
+
+    def after(self, unread: tuple[Record, ...], now: datetime) -> Watermark:
+        """Go on behind these entries; far into a long read, from their second instead of by counting."""
+        if not unread:
+            return self
+        last = _instant(unread[-1]["updated_at"])
+        first_read_at = self.newest_at if last == self.newest else now
+        mark = self.model_copy(
+            update={
+                "offset": self.offset + len(unread),
+                "anchor": unread[-1]["id"],
+                "newest": last,
+                "newest_at": first_read_at,
+            }
+        )
+        return mark.back() if mark.offset >= _FAR and last != self.since else mark
 
     def caught_up(self, overlap: timedelta, now: datetime) -> Watermark:
         """Go on from the newest stamp, or a little before it while late changes may still show up there.
 
-        The age is measured on our clock, from when the stamp was first seen, so the vendor's clock may be off.
+        The age is measured on our clock, from when the stamp was first read, so the vendor's clock may be off.
         """
         if self.newest is None or self.newest_at is None:
             return self
         is_settled = now - self.newest_at > overlap
-        return self.model_copy(update={"since": self.newest + _SECOND if is_settled else self.newest - overlap})
+        since = self.newest + _SECOND if is_settled else self.newest - overlap
+        return self.model_copy(update={"since": since, "offset": 0, "anchor": ""})
 
 
 class KantataChanges(TimeFeed):
@@ -114,9 +117,14 @@ class KantataChanges(TimeFeed):
     async def time_since(self, watermark: str | None) -> FeedPage[TimeEntry]:
         """Read the next page, at most 200 entries; deletions come with the last page. See `TimeFeed`."""
         mark = Watermark.read(watermark)
-        envelope = await self._entries("time_since", order="updated_at:asc", page=mark.tie_page or 1, **mark.filters())
-        observations = [await self._observe(record, "time_since") for record in envelope.records]
-        mark, more = mark.after(envelope, overlap=self._overlap, now=self._clock.now())
+        envelope = await self._entries("time_since", order="updated_at:asc", **mark.filters())
+        unread = mark.unread(envelope.records)
+        if unread is None:
+            return FeedPage((), mark.back().model_dump_json(), more=True, raw=envelope.raw)
+        observations = [await self._observe(record, "time_since") for record in unread]
+        mark, more = mark.after(unread, self._clock.now()), len(envelope.records) == PAGE
+        if not more:
+            mark = mark.caught_up(self._overlap, self._clock.now())
         if not more and self.settings.reads_deletions:
             mark, deletions = await self._deletions(mark)
             observations += deletions
@@ -137,11 +145,9 @@ class KantataChanges(TimeFeed):
         now = self._clock.now()
         return tuple(found.get(id) or self._tombstone(id, deleted_at.get(id, now)) for id in entry_ids)
 
-    async def _entries(self, operation: str, *, page: int = 1, **filters: Any) -> Envelope:
+    async def _entries(self, operation: str, **filters: Any) -> Envelope:
         include = _ASSOCIATIONS if self.settings.asks_for_ids else None
-        return await self.client.page(
-            "time_entries", operation=operation, page=page, include=include, **filters, **_EVERYTHING
-        )
+        return await self.client.page("time_entries", operation=operation, include=include, **filters, **_EVERYTHING)
 
     async def _observe(self, record: Record, operation: str) -> Observation[TimeEntry]:
         role = await self._names.role_name(record.get("role_id"), operation=operation)

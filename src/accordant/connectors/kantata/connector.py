@@ -34,8 +34,7 @@ class KantataConnector(KantataWriter, KantataChanges):
     ) -> None:
         self.system = system
         self.settle_s = settings.settle_s or float(MANIFEST["settle_s"])
-        limits = MANIFEST["limits"]
-        wait_s = settings.throttle_wait_s or tuple(limits["throttle_wait_s"])
+        shortest, longest = settings.throttle_wait_s or MANIFEST["throttled"]["wait_s"]
         self.settings = settings
         self._clock = clock or SystemClock()
         self._overlap = timedelta(seconds=MANIFEST["feed"]["overlap_s"])
@@ -44,8 +43,8 @@ class KantataConnector(KantataWriter, KantataChanges):
                 system=system,
                 base_url=settings.url,
                 auth=token_auth(settings.access_token),
-                classify=classify_with(wait_s),
-                limits=Limits(concurrency=limits["concurrency"]),
+                classify=classify_with((shortest, longest)),
+                limits=Limits(**MANIFEST["limits"]),
             )
         )
         self._names = Names(self.client)

@@ -289,4 +289,3 @@ def _changed(at: datetime | None) -> datetime:
     if at is None:
         raise ContractDrift("Kantata showed a record without its instant of change.")
     return at
-

@@ -1,5 +1,6 @@
 """Writes of the Kantata connector: keyed, looked up, continued, put away."""
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -102,8 +103,6 @@ class TestCreateProjectThatBreaksOff:
         bench.fault("late_commit", on="POST /api/v1/workspaces*", delay_s=0.2)
 
         async def write_then_look_twice(k):
-            import asyncio
-
             with pytest.raises(UnknownOutcome):
                 await k.create_project(a_project(tasks=()), customer=GROUP, key="prj_1#1")
             early = await k.find_projects(("prj_1#1",))
