@@ -35,7 +35,7 @@ class CustomerWriter(CustomerReader):
 
     async def adopt_customer(self, ref: ExternalId, *, entity: str, currency: str, key: str) -> Written:  # noqa: ARG002 - a CRM bills nobody
         """Put our key on an account that has none; KeyConflict when it carries another one."""
-        id = _id_of(ref, ACCOUNT)
+        id = _id_of(ref, ACCOUNT, self.system)
         row = await self._client.fetch(ACCOUNT, id, (OUR_KEY, *CUSTOMER.vendor_fields), operation="adopt_customer")
         carried = row.pop(OUR_KEY)
         if carried == key:
@@ -72,7 +72,7 @@ class StatusWriter(EngagementStatusBoard):
             Retryable: the opportunity changed between reading and writing.
             UnknownOutcome: it was written, and the proof could not be read.
         """
-        id = _id_of(target, OPPORTUNITY)
+        id = _id_of(target, OPPORTUNITY, self.system)
         row = await self._row(id, operation="put_engagement_status")
         before = STATUS.read(row, system=self.system)
         self._require_currency(status, row["CurrencyIsoCode"])
@@ -92,7 +92,7 @@ class StatusWriter(EngagementStatusBoard):
 
     async def read_engagement_status(self, target: ExternalId) -> EngagementStatus:
         """Read the fields as the opportunity holds them."""
-        row = await self._row(_id_of(target, OPPORTUNITY), operation="read_engagement_status")
+        row = await self._row(_id_of(target, OPPORTUNITY, self.system), operation="read_engagement_status")
         return STATUS.read(row, system=self.system).body
 
     async def _row(self, id: str, *, operation: str) -> dict[str, Any]:
@@ -138,11 +138,12 @@ def _differing(one: EngagementStatus, other: EngagementStatus, names: Iterable[s
     return sorted(name for name in names if getattr(one, name) != getattr(other, name))
 
 
-def _id_of(ref: ExternalId, wanted: str) -> str:
-    if ref.type != wanted:
+def _id_of(ref: ExternalId, wanted: str, system: str) -> str:
+    if ref.type != wanted or ref.system != system:
         raise InvalidInput(
-            f"{ref} is not an {wanted} of the org.",
+            f"{ref} is not an {wanted} of this org.",
             code="salesforce.wrong_object",
             remedy=f"Give the external id of the {wanted}.",
+            system=system,
         )
     return ref.value

@@ -182,9 +182,15 @@ class TestAdoptCustomer:
         with pytest.raises(NotFound):
             estate.run(self.adopt(account("001Ac0000000099")))
 
-    def test_refuses_a_reference_to_another_object(self, estate):
+    @pytest.mark.parametrize(
+        "ref",
+        [opportunity("006Ac0000000001"), ExternalId(system="salesforce-eu", type="Account", value="001Ac0000000001")],
+    )
+    def test_refuses_a_reference_to_another_object_or_org(self, estate, ref):
         with pytest.raises(InvalidInput):
-            estate.run(self.adopt(opportunity("006Ac0000000001")))
+            estate.run(self.adopt(ref))
+
+        assert estate.calls() == []
 
 
 class TestPutEngagementStatus:
