@@ -315,9 +315,9 @@ begin
       ledger_refuse('ledger_act_missing', format('Line %s has a newer act.', n.id))
     when a.kind = 'approve' or a.kind = 'price' and n.approved_q <> o.approved_q
       or not ((k.moves = 'approved' or n.approved_q = o.approved_q and n.approved_m = o.approved_m)
-          and (k.moves = 'drafted' or n.drafted_q = o.drafted_q and n.drafted_m = o.drafted_m
-               or a.kind = 'post' and n.drafted_q + n.billed_q = o.drafted_q + o.billed_q
-                                  and n.drafted_m + n.billed_m = o.drafted_m + o.billed_m)
+          and case when a.kind = 'post' then n.drafted_q + n.billed_q = o.drafted_q + o.billed_q
+                                         and n.drafted_m + n.billed_m = o.drafted_m + o.billed_m
+                   else k.moves = 'drafted' or n.drafted_q = o.drafted_q and n.drafted_m = o.drafted_m end
           and (k.moves = 'billed' or n.billed_q = o.billed_q and n.billed_m = o.billed_m)
           and (k.moves = 'credited' or n.credited_q = o.credited_q and n.credited_m = o.credited_m)
           and (k.moves = 'relieved' or n.relieved_q = o.relieved_q and n.relieved_m = o.relieved_m)
