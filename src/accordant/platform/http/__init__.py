@@ -12,8 +12,8 @@ from accordant.platform.http.factory import HttpFactory, in_process
 from accordant.platform.http.lane import LANE_FULL, Lane, LaneStats, Limits, LocalLane
 from accordant.platform.http.lane_store import list_lanes
 from accordant.platform.http.priority import Priority, call_priority
-from accordant.platform.http.shared_breaker import SharedBreaker
-from accordant.platform.http.shared_lane import SharedLane, Timing
+from accordant.platform.http.shared_breaker import BreakerStats, SharedBreaker, list_breakers
+from accordant.platform.http.shared_lane import LaneTiming, SharedLane
 from accordant.platform.http.verdict import Classify
 from accordant.platform.http.wire import Response, encode_json, retry_after_s
 
@@ -28,11 +28,13 @@ __all__ = [
     "BearerAuth",
     "Breaker",
     "BreakerChange",
+    "BreakerStats",
     "Classify",
     "HttpClient",
     "HttpFactory",
     "Lane",
     "LaneStats",
+    "LaneTiming",
     "Limits",
     "LocalBreaker",
     "LocalLane",
@@ -40,11 +42,11 @@ __all__ = [
     "Response",
     "SharedBreaker",
     "SharedLane",
-    "Timing",
     "Token",
     "call_priority",
     "encode_json",
     "in_process",
+    "list_breakers",
     "list_lanes",
     "retry_after_s",
     "trace_headers",

@@ -18,9 +18,16 @@ class HttpFactory(Protocol):
     """Makes the client of one connection."""
 
     def __call__(
-        self, *, system: str, base_url: str, auth: Auth | None, classify: Classify, limits: Limits
+        self,
+        *,
+        system: str,
+        base_url: str,
+        auth: Auth | None,
+        classify: Classify,
+        limits: Limits,
+        allowed_hosts: frozenset[str] = frozenset(),
     ) -> HttpClient:
-        """Return a client with the lane and breaker of the system."""
+        """Return a client with the lane and breaker of the system; arguments as in `HttpClient`."""
         ...
 
 
@@ -30,9 +37,18 @@ def in_process(app: ASGIApp, **options: Any) -> HttpFactory:
     The lane is wide open, the timeout short and repetition quick; `options` go to `HttpClient` and win.
     """
 
-    def make(*, system: str, base_url: str, auth: Auth | None, classify: Classify, limits: Limits) -> HttpClient:  # noqa: ARG001
+    def make(
+        *,
+        system: str,
+        base_url: str,
+        auth: Auth | None,
+        classify: Classify,
+        limits: Limits,  # noqa: ARG001 - the lane is wide open
+        allowed_hosts: frozenset[str] = frozenset(),
+    ) -> HttpClient:
         settings: dict[str, Any] = {
             "lane": HastyLane(Limits(concurrency=1_000), system=system),
+            "allowed_hosts": allowed_hosts,
             "timeout_s": 0.5,
             "transport": InProcessTransport(app),
             "retrying": stamina.AsyncRetryingCaller(attempts=3, wait_initial=0.01, wait_max=0.02, wait_jitter=0.01),

@@ -71,6 +71,11 @@ class LaneStats:
 class Lane(Protocol):
     """One system's budget of calls."""
 
+    @property
+    def waiting(self) -> int:
+        """Return how many calls of this process wait for their turn."""
+        ...
+
     def slot(self, operation: str, priority: Priority | None = None) -> AbstractAsyncContextManager[None]:
         """Hold one call of the budget; wait for it in order of `priority` (default: `call_priority`).
 
@@ -172,6 +177,11 @@ class QueueingLane(ABC):
         self._line: list[Waiter] = []
         self._numbers = count()
         self._fair = FairShare()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many calls of this process wait for their turn."""
+        return len(self._line)
 
     @asynccontextmanager
     async def slot(self, operation: str, priority: Priority | None = None) -> AsyncIterator[None]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine, Row, TextClause, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.platform.http.breaker import BreakerChange, Circuit, LocalBreaker, State
 
@@ -32,11 +36,29 @@ on conflict (system, operation) do update set state = excluded.state, open_until
   changed_at = clock_timestamp(), changed_by = excluded.changed_by
 """)
 
+_LIST = text("""
+select system, operation, state, changed_at,
+  greatest(0, extract(epoch from open_until - clock_timestamp()))::float8 as left_s
+from breaker order by system, operation
+""")
+
+
+@dataclass(frozen=True)
+class BreakerStats:
+    """The last change of a breaker, for the console; `left_s` seconds remain until the next probe."""
+
+    system: str
+    operation: str
+    state: State
+    changed_at: datetime
+    left_s: float
+
 
 class SharedBreaker(LocalBreaker):
     """A `LocalBreaker` that writes each change to the database and looks there every few seconds.
 
-    Failures are counted per process; the state is common. Instants in the table are the database's.
+    Failures are counted per process; the state is common. Instants in the table are the database's. When the database
+    cannot be asked the breaker works with what this process knows: it must never hide how a call ended.
 
     Args:
         engine: opens connections to the database, in the schema of the table `breaker`; used from threads.
@@ -68,7 +90,10 @@ class SharedBreaker(LocalBreaker):
         if self._clock() - circuit.looked_at < self.refresh_s:
             return
         circuit.looked_at = self._clock()
-        row = await asyncio.to_thread(self._execute, _LOOK, operation)
+        try:
+            row = await asyncio.to_thread(self._execute, _LOOK, operation)
+        except SQLAlchemyError:
+            return
         if row and row.state != "closed":
             circuit.state, circuit.open_until = row.state, self._clock() + row.left_s
         elif circuit.state != "closed":
@@ -77,7 +102,7 @@ class SharedBreaker(LocalBreaker):
     async def _claim_probe(self, operation: str, circuit: Circuit) -> bool:
         if self._clock() < circuit.open_until:
             return False
-        if await asyncio.to_thread(self._execute, _CLAIM, operation, seconds=self.cool_down_s):
+        if await self._is_granted_probe(operation):
             await super()._move(operation, circuit, "half_open", self._clock() + self.cool_down_s)
             return True
         circuit.looked_at = -math.inf
@@ -87,10 +112,23 @@ class SharedBreaker(LocalBreaker):
     async def _move(self, operation: str, circuit: Circuit, state: State, open_until: float) -> None:
         await super()._move(operation, circuit, state, open_until)
         seconds = max(0.0, open_until - self._clock())
-        await asyncio.to_thread(self._execute, _MOVE, operation, state=state, seconds=seconds)
+        with contextlib.suppress(SQLAlchemyError):
+            await asyncio.to_thread(self._execute, _MOVE, operation, state=state, seconds=seconds)
 
-    def _execute(self, statement: Any, operation: str, **values: Any) -> Row[Any] | None:
+    async def _is_granted_probe(self, operation: str) -> bool:
+        try:
+            return bool(await asyncio.to_thread(self._execute, _CLAIM, operation, seconds=self.cool_down_s))
+        except SQLAlchemyError:
+            return True
+
+    def _execute(self, statement: TextClause, operation: str, **values: Any) -> Row[Any] | None:
         names = {"system": self.system, "operation": operation, "me": self._me, **values}
         with self._engine.begin() as connection:
             found = connection.execute(statement, names)
             return found.first() if found.returns_rows else None
+
+
+def list_breakers(engine: Engine) -> list[BreakerStats]:
+    """Return every breaker that ever changed, over all workers; one query."""
+    with engine.connect() as connection:
+        return [BreakerStats(**row) for row in connection.execute(_LIST).mappings()]

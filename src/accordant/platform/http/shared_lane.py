@@ -8,6 +8,7 @@ dies keeps nothing: its lease ends by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import defaultdict
@@ -23,7 +24,7 @@ from accordant.platform.http.priority import Priority
 
 
 @dataclass(frozen=True)
-class Timing:
+class LaneTiming:
     """How a shared lane spends time; the defaults fit workers, tests shorten them.
 
     Args:
@@ -71,13 +72,13 @@ class SharedLane(QueueingLane):
         *,
         batch: int = 8,
         max_wait_s: float = MAX_WAIT_S,
-        timing: Timing | None = None,
+        timing: LaneTiming | None = None,
     ) -> None:
         super().__init__(system, max_wait_s=max_wait_s)
         self.limits = limits
         self.batch = batch
         self.store = LaneStore(engine, system, limits)
-        self._timing = timing or Timing()
+        self._timing = timing or LaneTiming()
         self._lease = _Lease()
         self._asking = False
         self._closing = False
@@ -89,7 +90,8 @@ class SharedLane(QueueingLane):
     async def pause(self, seconds: float) -> None:
         """Let nobody call for so long; other workers learn it at their next renewal."""
         self._paused_until = max(self._paused_until, time.monotonic() + seconds)
-        await asyncio.to_thread(self.store.pause, seconds)
+        with contextlib.suppress(SQLAlchemyError):  # the verdict on the call that was throttled must come through
+            await asyncio.to_thread(self.store.pause, seconds)
 
     async def stats(self) -> LaneStats:
         """Return the state of the lane, over all workers."""

@@ -5,10 +5,11 @@ import itertools
 
 import pytest
 from small_vendor import Vendor
+from sqlalchemy import create_engine
 from starlette.responses import JSONResponse, Response
 
-from accordant.kernel import RateLimited, Rejected, Unavailable, UnknownOutcome
-from accordant.platform.http import BREAKER_OPEN, LANE_FULL, BreakerChange, LocalBreaker, SharedBreaker
+from accordant.kernel import AccordantError, RateLimited, Rejected, Unavailable, UnknownOutcome
+from accordant.platform.http import BREAKER_OPEN, LANE_FULL, BreakerChange, LocalBreaker, SharedBreaker, list_breakers
 
 
 class Clock:
@@ -46,7 +47,7 @@ def ends(breaker, error=None, operation="post_invoice"):
 
     try:
         asyncio.run(story())
-    except Exception as seen:
+    except AccordantError as seen:
         return seen
     return None
 
@@ -238,6 +239,26 @@ class TestShared:
 
         assert ends(other) is None
         assert other.state("post_invoice") == "closed"
+
+    def test_the_console_sees_the_last_change(self, workers, database):
+        trip(workers[0])
+
+        [seen] = list_breakers(database.engine)
+        assert (seen.system, seen.operation, seen.state) == ("vendor-main", "post_invoice", "open")
+        assert 0 <= seen.left_s <= 0.05
+
+    def test_a_lost_database_does_not_hide_how_a_call_ended(self, clock):
+        engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:9/none", connect_args={"connect_timeout": 1})
+        breaker = SharedBreaker(engine, "vendor-main", threshold=3, clock=clock)
+
+        assert ends(breaker) is None
+        for _ in range(3):
+            unknown = UnknownOutcome("no answer")
+            assert ends(breaker, unknown) is unknown
+        assert is_refused(breaker)
+        clock.seconds += 30
+        assert ends(breaker) is None
+        assert breaker.state("post_invoice") == "closed"
 
     def test_it_is_written_only_on_change(self, workers, database):
         one, _ = workers

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from small_vendor import Vendor
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from accordant.kernel import (
@@ -19,7 +20,6 @@ from accordant.kernel import (
     UnknownOutcome,
 )
 from accordant.platform.http import LANE_FULL, Limits, LocalLane, trace_headers
-from small_vendor import Vendor
 
 
 def read(client, path="/projects", **options):

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from small_vendor import RawServer, quick
 
-from accordant.kernel import ContractDrift, Unavailable, UnknownOutcome
+from accordant.kernel import AccordantError, ContractDrift, Unavailable, UnknownOutcome
 from accordant.platform.http import HttpClient
 
 BROKEN = {
@@ -44,7 +44,7 @@ def call(verb: str, answers: list[bytes | None], **options) -> tuple[int, int | 
             key = {"key": "k1"} if verb == "write" else {}
             try:
                 outcome = (await getattr(caller, verb)("POST", "/", operation="x", content=b"{}", **key)).status
-            except Exception as error:
+            except AccordantError as error:
                 outcome = error
             await caller.aclose()
             return len(server.requests), outcome
