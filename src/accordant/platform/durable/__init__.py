@@ -5,7 +5,7 @@ No business word belongs here; flows are written against `process`.
 
 from accordant.platform.durable.crashpoints import POINTS, arm, during, reach
 from accordant.platform.durable.engine import QUEUES, Body, Engine, Queue, Starter, migrate_engine
-from accordant.platform.durable.gates import Gate, Parked, resolve
+from accordant.platform.durable.gates import Gate, Parked, resolve, wait_for_answer
 from accordant.platform.durable.leases import Lease, new_executor_id
 from accordant.platform.durable.runs import (
     FREEING,
@@ -51,5 +51,6 @@ __all__ = [
     "record_step",
     "require_hold",
     "resolve",
+    "wait_for_answer",
     "write_notes",
 ]

@@ -23,10 +23,10 @@ from sqlalchemy import URL, Connection
 
 from accordant.kernel import Bug
 from accordant.platform.durable.crashpoints import reach
-from accordant.platform.durable.gates import Gate, Parked, look, ready
+from accordant.platform.durable.gates import Gate, Parked, look, pass_failure, ready
 from accordant.platform.durable.leases import Lease, silent_executors
 from accordant.platform.durable.runs import Opened, Start, Taken, open_run, take_run
-from accordant.platform.storage import Database, execute
+from accordant.platform.storage import Database
 
 log = structlog.get_logger(__name__)
 
@@ -228,7 +228,7 @@ class Engine:
 
     def _mark_resuming(self, run_id: str) -> None:
         with self.database.begin() as connection:
-            execute(connection, "update run set state = 'running' where id = :id and state = 'parked'", id=run_id)
+            pass_failure(connection, run_id)
 
     async def _sweep_on(self) -> None:
         await _for_ever("sweeper", 0.5, self.sweep)

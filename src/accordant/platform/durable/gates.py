@@ -69,6 +69,28 @@ def look(connection: Connection, taken: Taken, gate: Gate) -> dict[str, Any]:
     return {}
 
 
+def wait_for_answer(connection: Connection, taken: Taken, topic: str) -> None:
+    """Let a failed run wait for a person: the answer to the topic makes it go on from where it stopped."""
+    execute(
+        connection,
+        "insert into gate (run_id, name, kind, topic) values (:run, :name, 'failed', :topic) on conflict do nothing",
+        run=taken.run_id,
+        name=f"failed:{taken.attempt}",
+        topic=topic,
+    )
+
+
+def pass_failure(connection: Connection, run_id: str) -> None:
+    """Mark a run as going on after a failure or a gate."""
+    execute(connection, "update run set state = 'running' where id = :id and state in ('parked', 'failed')", id=run_id)
+    execute(
+        connection,
+        """update gate set passed_at = clock_timestamp()
+           where run_id = :id and kind = 'failed' and resolved_at is not null and passed_at is null""",
+        id=run_id,
+    )
+
+
 def resolve(connection: Connection, topic: str, resolution: dict[str, Any], *, run_id: str | None = None) -> int:
     """Write the resolution of every open gate of a topic (of one run); returns how many were open."""
     return execute(
@@ -94,7 +116,7 @@ def ready(connection: Connection, limit: int = 200) -> list[Any]:
     return rows(
         connection,
         """select g.run_id, g.name from gate g join run r on r.id = g.run_id
-           where g.resolved_at is not null and g.passed_at is null and r.state = 'parked'
+           where g.resolved_at is not null and g.passed_at is null and r.state in ('parked', 'failed')
            order by g.resolved_at limit :limit""",
         limit=limit,
     )

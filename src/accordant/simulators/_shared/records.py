@@ -48,6 +48,7 @@ class Records:
     def change(self, id: str, **fields: Any) -> Record:
         """Change fields of a record and stamp it."""
         record = self._rows[id]
+        self._unindex(record)
         record.data.update(fields)
         record.updated_at = self._now()
         self._reindex(record)
@@ -55,10 +56,7 @@ class Records:
 
     def remove(self, id: str) -> None:
         """Forget a record."""
-        record = self._rows.pop(id)
-        for field, index in self._indexes.items():
-            if index.get(record.data.get(field)) == id:
-                del index[record.data[field]]
+        self._unindex(self._rows.pop(id))
 
     def get(self, id: str) -> Record | None:
         """Return the record with this id; a read by id never lags."""
@@ -79,6 +77,11 @@ class Records:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def _unindex(self, record: Record) -> None:
+        for field, index in self._indexes.items():
+            if index.get(record.data.get(field)) == record.id:
+                del index[record.data[field]]
 
     def _reindex(self, record: Record) -> None:
         for field, index in self._indexes.items():

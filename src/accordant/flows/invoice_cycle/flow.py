@@ -1,0 +1,53 @@
+"""Bill a period: draft, review, exception to the project manager, approval bound to its view, post (R-WF-13)."""
+
+from __future__ import annotations
+
+from accordant.cases import Stage
+from accordant.flows.invoice_cycle.models import BillPeriod, Invoiced
+from accordant.flows.invoice_cycle.steps import (
+    add_scheduled_lines,
+    approve,
+    draft_in_erp,
+    draft_in_ledger,
+    post,
+    read_engagement,
+    review,
+    take_back,
+    tell_everyone,
+)
+from accordant.process import Run, flow
+
+
+@flow(
+    "invoice-cycle",
+    version=1,
+    owner="finance-operations",
+    tier="revenue",
+    slo="2d",
+    key=lambda request: f"{request.contract_id}:{request.until_on}",
+    subject=lambda request: request.contract_id,
+    entity=lambda request: request.entity,
+)
+async def invoice_cycle(run: Run, request: BillPeriod) -> Invoiced:
+    """Bill a contract up to a day. Up to the posting everything can be taken back; after it, nothing is."""
+    async with run.stage(Stage.BILLING):
+        engagement = await read_engagement(run, request)
+        await add_scheduled_lines(run, request, engagement)
+        invoice = await draft_in_ledger(run, request, engagement)
+        if invoice is None:
+            return Invoiced()
+        drafted = await draft_in_erp(run, engagement, invoice)
+        await review(run, engagement, drafted)
+        approved, view = await approve(run, engagement, drafted)
+    if not approved.yes:
+        return await take_back(run, drafted, approved.reason)
+    async with run.stage(Stage.ERP_POSTING, exposure=invoice.net):
+        posted = await post(run, drafted, approved, view)
+    async with run.stage(Stage.COLLECTION):
+        await tell_everyone(run, engagement, drafted, posted)
+    return Invoiced(
+        invoice_id=invoice.id,
+        number=str(posted.facts.get("number", "")),
+        net=invoice.net,
+        line_count=len(invoice.lines),
+    )

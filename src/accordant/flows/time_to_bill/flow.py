@@ -1,0 +1,46 @@
+"""From approved time to billable lines: claim, validate, price, post (R-WF-02)."""
+
+from __future__ import annotations
+
+from accordant.cases import Stage
+from accordant.flows.time_to_bill.models import TimeBilled, TimeToBill
+from accordant.flows.time_to_bill.steps import (
+    check_lines,
+    claim_approved,
+    enter_ledger,
+    find_terms,
+    post_to_erp,
+    read_batch,
+)
+from accordant.process import Run, flow
+
+
+@flow(
+    "time-to-bill",
+    version=1,
+    owner="finance-operations",
+    tier="revenue",
+    slo="1h",
+    key=lambda request: f"{request.project_id}:{request.batch}",
+    subject=lambda request: request.project_id,
+    entity=lambda request: request.entity,
+    starts_on="time_entry.approved",
+    trigger=claim_approved,
+    queue="bulk",
+)
+async def time_to_bill(run: Run, request: TimeToBill) -> TimeBilled:
+    """Bring a batch of approved lines into the ledger and the ERP; one bad line becomes a case, the others go on."""
+    async with run.stage(Stage.TIME_CAPTURE):
+        lines = await read_batch(run, request)
+        terms = await find_terms(run, request, lines)
+        good, doubts = await check_lines(run, terms, lines)
+    async with run.stage(Stage.BILLING):
+        entered = await enter_ledger(run, terms, good)
+    async with run.stage(Stage.ERP_POSTING):
+        posted = await post_to_erp(run, terms, [line for line in good if line.id in entered.accepted])
+    return TimeBilled(
+        in_ledger=len(entered.accepted),
+        in_erp=posted,
+        refused=len(doubts) + entered.refused,
+        over_billed=entered.over_billed,
+    )

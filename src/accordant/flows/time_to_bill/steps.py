@@ -1,0 +1,286 @@
+"""The steps of time-to-bill; every one works on the whole batch at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from accordant import ledger
+from accordant.canonical import ApprovalState, Contract, Project, TimeEntry
+from accordant.cases import Action
+from accordant.flows.time_to_bill.models import Doubt, Line, Terms, TimeToBill
+from accordant.kernel import AccordantError, ExternalId, Money, total
+from accordant.platform.storage import bulk, one, rows
+from accordant.ports import TimePosting, TimeToPost
+from accordant.process import Accepted, FlowInput, Problem, Run
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What the ledger said to a batch."""
+
+    accepted: frozenset[str]
+    refused: int
+    over_billed: int
+
+
+def claim_approved(connection: Connection, accepted: Sequence[Accepted]) -> list[FlowInput]:
+    """Claim approved lines in batches per project, inside the intake transaction: a line is in one open batch only."""
+    by_project: dict[str, list[Accepted]] = {}
+    for a in accepted:
+        by_project.setdefault(a.body.project_id, []).append(a)
+    entities = _entities(connection, list(by_project))
+    requests: list[FlowInput] = []
+    for project_id, items in by_project.items():
+        for start in range(0, len(items), BATCH):
+            batch = int(one(connection, "select nextval('time_batch') as n").n)
+            _claim(connection, project_id, batch, items[start : start + BATCH])
+            requests.append(TimeToBill(project_id=project_id, batch=batch, entity=entities.get(project_id, "")))
+    return requests
+
+
+def _entities(connection: Connection, project_ids: list[str]) -> dict[str, str]:
+    found = rows(connection, "select id, entity from record where id = any(:ids)", ids=project_ids)
+    return {row.id: row.entity for row in found}
+
+
+def _claim(connection: Connection, project_id: str, batch: int, items: Sequence[Accepted]) -> None:
+    bulk(
+        connection,
+        """insert into time_claim (batch, line_id, version, project_id)
+           select %(batch)s, line, version, %(project)s
+           from unnest(%(lines)b::text[], %(versions)b::int[]) c(line, version)""",
+        batch=batch,
+        project=project_id,
+        lines=[a.id for a in items],
+        versions=[a.version for a in items],
+    )
+
+
+async def read_batch(run: Run, request: TimeToBill) -> list[Line]:
+    """Read the claimed lines as they were accepted; what has changed since belongs to a later batch."""
+    found = await run.load(_claimed, request.batch)
+    return [Line(TimeEntry.model_validate(body), ref) for body, ref in found]
+
+
+def _claimed(connection: Connection, batch: int) -> list[tuple[Any, str]]:
+    found = rows(
+        connection,
+        """select v.body, v.source_ref from time_claim c
+           join record_version v on v.id = c.line_id and v.version = c.version
+           where c.batch = :batch order by c.line_id""",
+        batch=batch,
+    )
+    return [(row.body, row.source_ref) for row in found]
+
+
+async def find_terms(run: Run, request: TimeToBill, lines: Sequence[Line]) -> Terms:
+    """Find project and contract; a project code nobody knows is one case for the whole batch (R-FMC-28)."""
+    while True:
+        found = await run.current(Project, request.project_id)
+        if found is not None:
+            (contract,) = await run.facts(Contract, found.contract_id)
+            return Terms(found, contract)
+        hours = sum((line.entry.hours for line in lines), Decimal(0))
+        await run.case(
+            Problem(
+                code="time.unknown_project",
+                sentence=f"{len(lines)} approved time lines ({hours:f} h) cannot be billed: the project is not known.",
+                remedy="Link the PSA project to its engagement, or book the hours on the right project.",
+                role="delivery",
+                about=request.project_id,
+                actions=(Action.ADD_MAPPING, Action.RETRY, Action.DISMISS),
+                details={"lines": ", ".join(line.source_ref for line in lines[:20])},
+            )
+        )
+
+
+async def check_lines(run: Run, terms: Terms, lines: Sequence[Line]) -> tuple[list[Line], list[Doubt]]:
+    """Ask the limits table about each line; lines that may not be billed become one case per cause."""
+    today = await run.today()
+    on_day: Counter[tuple[str, date]] = Counter()
+    for line in lines:
+        on_day[line.entry.worker_id, line.entry.worked_on] += line.entry.hours  # type: ignore[assignment]  # hours add up
+    good, doubts = [], []
+    known: dict[tuple[Any, ...], tuple[str, str] | None] = {}
+    for line in lines:
+        entry = line.entry
+        facts = (entry.hours, on_day[entry.worker_id, entry.worked_on], (today - entry.worked_on).days)
+        if facts not in known:
+            known[facts] = _limit(run, facts, today)
+        verdict = known[facts] or _against_contract(terms, entry)
+        if verdict is None:
+            good.append(line)
+        else:
+            doubts.append(Doubt(line, *verdict))
+    await _report(run, terms, doubts)
+    return good, doubts
+
+
+def _limit(run: Run, facts: tuple[Any, ...], today: date) -> tuple[str, str] | None:
+    decision = run.judge(
+        "time-line-limits", {"hours": facts[0], "hours_on_day": facts[1], "age_days": facts[2]}, on=today
+    )
+    blocking = next((hit for hit in decision.hits if hit.result["severity"] == "blocks"), None)
+    return (str(blocking.result["problem"]), blocking.remedy) if blocking else None
+
+
+def _against_contract(terms: Terms, entry: TimeEntry) -> tuple[str, str] | None:
+    contract = terms.contract
+    if entry.approval is not ApprovalState.APPROVED:
+        return "not_approved", "Have the line approved in the PSA."
+    if contract.end_on and entry.worked_on > contract.end_on:
+        return "after_the_contract", "Extend the contract, or book the hours on another engagement."
+    if contract.start_on and entry.worked_on < contract.start_on:
+        return "before_the_contract", "Correct the day, or book the hours on another engagement."
+    if entry.is_billable and _rate(terms, entry) is None:
+        return "no_rate", "Add the role to the contract's rate card, or correct the role on the line."
+    return None
+
+
+def _rate(terms: Terms, entry: TimeEntry) -> Money | None:
+    """The contract decides the price of a role; the PSA's rate holds only where the contract has no rate card."""
+    if terms.contract.rate_lines and entry.role:
+        return terms.contract.rate_of(entry.role)
+    return entry.rate
+
+
+async def _report(run: Run, terms: Terms, doubts: Sequence[Doubt]) -> None:
+    """Open one case per cause; the batch goes on without these lines."""
+    for cause in sorted({doubt.cause for doubt in doubts}):
+        same = [d for d in doubts if d.cause == cause]
+        rates = (_rate(terms, d.line.entry) for d in same)
+        amounts = (
+            (rate * max(d.line.entry.hours, Decimal(0))).rounded()
+            for d, rate in zip(same, rates, strict=True)
+            if rate is not None
+        )
+        await run.report(
+            Problem(
+                code=f"time.{cause}",
+                sentence=f"{len(same)} approved time lines of {terms.project.name} cannot be billed: "
+                f"{cause.replace('_', ' ')}.",
+                remedy=same[0].remedy,
+                role="delivery",
+                project_id=terms.project.id,
+                about=f"{terms.project.id}/{cause}",
+                exposure=total(amounts, terms.contract.currency),
+                details={"lines": ", ".join(d.line.source_ref for d in same[:50]), "count": str(len(same))},
+            )
+        )
+
+
+async def enter_ledger(run: Run, terms: Terms, lines: Sequence[Line]) -> Entered:
+    """Approve and price billable lines in the ledger, in one act. Key: the line's canonical id."""
+    billable = [line for line in lines if line.entry.is_billable]
+
+    def enter(connection: Connection) -> dict[str, Any]:
+        by = ledger.By(actor="system", cause="time_entry.approved", run=run.id)
+        done = ledger.approve(connection, [_approved(terms, line) for line in billable], by)
+        return {
+            "accepted": [*done.new, *done.changed, *done.same],
+            "refused": {r.line_id: r.code for r in done.refused},
+            "over_billed": [o.line_id for o in done.over_billed],
+        }
+
+    answer = await run.change("ledger", enter) if billable else {"accepted": [], "refused": {}, "over_billed": []}
+    plain = [line.id for line in lines if not line.entry.is_billable]
+    return Entered(frozenset([*answer["accepted"], *plain]), len(answer["refused"]), len(answer["over_billed"]))
+
+
+def _approved(terms: Terms, line: Line) -> ledger.ApprovedLine:
+    entry = line.entry
+    return ledger.ApprovedLine(
+        id=entry.id,
+        entity=terms.project.entity,
+        currency=terms.contract.currency,
+        contract_id=terms.contract.id,
+        contract_version=terms.contract.version,
+        project_id=terms.project.id,
+        worker_id=entry.worker_id,
+        role=entry.role,
+        worked_on=entry.worked_on,
+        source_ref=_short(line.source_ref),
+        quantity=entry.hours,
+        unit_price=_rate(terms, entry),
+    )
+
+
+def _short(source_ref: str) -> str:
+    """Return `system/id` of an external id, as people and the judge read it."""
+    ref = ExternalId.parse(source_ref)
+    return f"{ref.system}/{ref.value}"
+
+
+async def post_to_erp(run: Run, terms: Terms, lines: Sequence[Line]) -> int:
+    """Post the lines in the ERP, each under its own key; what is refused is one case per cause, then sent again."""
+    erp = run.port(TimePosting, "erp")
+    project = await run.external(terms.project.id, erp.system)
+    numbers = await run.read("workers", lambda c: _worker_numbers(c, {line.entry.worker_id for line in lines}))
+    open_items = {line.id: _to_post(terms, line, project, numbers) for line in lines}
+    posted = 0
+    while open_items:
+        outcomes = await run.effects(erp.post_time, open_items)
+        refused = {base: o for base, o in outcomes.items() if isinstance(o, AccordantError)}
+        posted += len(open_items) - len(refused)
+        if not refused:
+            return posted
+        await _answer_refusals(run, terms, refused, open_items)
+        open_items = {base: open_items[base] for base in refused if base in open_items}
+        run.try_again(*open_items)
+    return posted
+
+
+async def _answer_refusals(
+    run: Run, terms: Terms, refused: Mapping[str, AccordantError], items: Mapping[str, TimeToPost]
+) -> None:
+    codes = Counter(error.code for error in refused.values())
+    for code, count in sorted(codes.items()):
+        first = next(error for error in refused.values() if error.code == code)
+        amounts = (items[base].amount for base, error in refused.items() if error.code == code and base in items)
+        await run.case(
+            Problem(
+                code=code,
+                sentence=f"{count} approved time lines of {terms.project.name} are not in the ERP: {first.message}",
+                remedy=first.remedy,
+                role="finance_operations",
+                project_id=terms.project.id,
+                about=f"{terms.project.id}/{code}",
+                exposure=total(amounts, terms.contract.currency),
+                details={"lines": ", ".join(list(refused)[:50])},
+            )
+        )
+
+
+def _to_post(terms: Terms, line: Line, project: ExternalId, numbers: Mapping[str, str]) -> TimeToPost:
+    entry = line.entry
+    rate = _rate(terms, entry) or Money.zero(terms.contract.currency)
+    return TimeToPost(
+        line_id=entry.id,
+        source_ref=_short(line.source_ref),
+        project=project,
+        worker_number=numbers.get(entry.worker_id),
+        role=entry.role,
+        worked_on=entry.worked_on,
+        hours=entry.hours,
+        rate=rate,
+        amount=(rate * entry.hours).rounded(),
+        is_billable=entry.is_billable,
+    )
+
+
+def _worker_numbers(connection: Connection, worker_ids: set[str]) -> dict[str, str]:
+    found = rows(
+        connection,
+        "select id, body ->> 'number' as number from record where kind = 'worker' and id = any(:ids)",
+        ids=sorted(worker_ids),
+    )
+    return {row.id: row.number for row in found}

@@ -1,0 +1,127 @@
+"""What people answer: a case resolved, an approval decided; written together with the wake-up of the run that waits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from accordant import cases, masterdata
+from accordant.kernel import InvalidInput, NotFound
+from accordant.platform import audit, durable
+from accordant.platform.durable import RunState, Starter
+from accordant.platform.storage import maybe
+from accordant.process import records
+from accordant.process.flow import FlowRegistry
+
+
+class Answers:
+    """The one way in which a person's word reaches a run; API, console and chat all use it."""
+
+    def __init__(self, starter: Starter, flows: FlowRegistry) -> None:
+        self._starter = starter
+        self._flows = flows
+
+    def resolve(
+        self, connection: Connection, case_id: str, resolution: cases.Resolution, *, actor: cases.Actor
+    ) -> cases.Resolved | cases.Proposed:
+        """Resolve a case and let its run go on; a change of money waits for a second person."""
+        now = datetime.now(UTC)
+        done = cases.resolve(connection, case_id, resolution, actor=actor, at=now)
+        self._audit(connection, actor, "case.resolved", case_id, resolution)
+        if isinstance(done, cases.Resolved):
+            self._carry_out(connection, case_id, done.resolution, actor, now)
+        return done
+
+    def confirm(self, connection: Connection, case_id: str, proposal_hash: str, *, actor: cases.Actor) -> None:
+        """Confirm a proposed change of money as the second person."""
+        now = datetime.now(UTC)
+        done = cases.confirm(connection, case_id, proposal_hash, actor=actor, at=now)
+        self._audit(connection, actor, "case.confirmed", case_id, done.resolution)
+        self._carry_out(connection, case_id, done.resolution, actor, now)
+
+    def decide(
+        self,
+        connection: Connection,
+        approval_id: str,
+        *,
+        actor: cases.Actor,
+        decision: cases.Decision,
+        view_hash: str,
+        reason: str = "",
+    ) -> cases.Approval:
+        """Decide an approval and let its run go on."""
+        now = datetime.now(UTC)
+        decided = cases.decide(
+            connection, approval_id, actor=actor, decision=decision, view_hash=view_hash, reason=reason, at=now
+        )
+        durable.resolve(
+            connection, approval_id, {"state": str(decided.state), "reason": reason, "by": decided.decided_by}
+        )
+        audit.record(
+            connection,
+            actor=actor.worker_number,
+            action=f"approval.{decided.state}",
+            subject=approval_id,
+            entity=decided.entity,
+            detail={"view_hash": view_hash, "reason": reason},
+        )
+        return decided
+
+    def _carry_out(
+        self, connection: Connection, case_id: str, resolution: cases.Resolution, actor: cases.Actor, now: datetime
+    ) -> None:
+        case = cases.get_case(connection, case_id, at=now)
+        if isinstance(resolution, cases.Edit):
+            _apply_edits(connection, resolution, actor, now)
+        if isinstance(resolution, cases.AddMapping):
+            _add_mapping(connection, resolution, actor, now)
+        if isinstance(resolution, cases.Reprocess) and case.run_id:
+            self._start_anew(connection, case.run_id)
+            return
+        answer = {"resolution": resolution.model_dump(mode="json"), "by": actor.worker_number}
+        durable.resolve(connection, case_id, answer)
+
+    def _start_anew(self, connection: Connection, run_id: str) -> None:
+        """Reprocess: the old run ends and frees its key, the newest version of its flow starts with the same input."""
+        row = maybe(connection, "select flow, input, snapshot from run where id = :id", id=run_id)
+        if row is None:
+            raise NotFound(f"There is no run {run_id}.", code="run.not_found")
+        durable.end_run(connection, run_id, RunState.DISMISSED, {"reprocessed": True})
+        flow = self._flows.newest(row.flow)
+        self._starter.start_in(connection, flow.start(flow.input_model.model_validate(row.input)))
+
+    @staticmethod
+    def _audit(
+        connection: Connection, actor: cases.Actor, action: str, case_id: str, resolution: cases.Resolution
+    ) -> None:
+        detail = resolution.model_dump(mode="json", include={"kind", "reason", "root_cause"})
+        audit.record(connection, actor=actor.worker_number, action=action, subject=case_id, detail=detail)
+
+
+def _apply_edits(connection: Connection, resolution: cases.Edit, actor: cases.Actor, now: datetime) -> None:
+    """Write the corrected fields as a new version; refused when the field changed since it was shown."""
+    for edit in resolution.edits:
+        stored = records.load(connection, [edit.object_id]).get(edit.object_id)
+        if stored is None:
+            raise NotFound(f"There is no {edit.object_kind} {edit.object_id}.", code="record.not_found")
+        plain: dict[str, Any] = stored.body.model_dump(mode="json")
+        if plain.get(edit.field) != edit.before:
+            raise InvalidInput(
+                f"`{edit.path}` is no longer {edit.before!r}.",
+                code="case.stale_edit",
+                remedy="Look at the case again; somebody else changed the field.",
+            )
+        body = type(stored.body).model_validate({**plain, edit.field: edit.after})
+        entry = records.Entry(
+            stored.kind, stored.id, stored.entity, body, "accordant", f"person:{actor.worker_number}", now
+        )
+        records.save(connection, [entry])
+
+
+def _add_mapping(connection: Connection, resolution: cases.AddMapping, actor: cases.Actor, now: datetime) -> None:
+    """Say that what a system calls `key` is our `value`: both are canonical ids of the same kind of object."""
+    masterdata.alias(
+        connection, resolution.key, resolution.value, at=now, by=actor.worker_number, reason=resolution.reason
+    )
