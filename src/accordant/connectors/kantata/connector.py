@@ -9,6 +9,7 @@ from importlib.resources import files
 from accordant.connectors.kantata.auth import token_auth
 from accordant.connectors.kantata.changes import KantataChanges
 from accordant.connectors.kantata.client import KantataClient
+from accordant.connectors.kantata.diagnostics import Probe, probe
 from accordant.connectors.kantata.errors import classify_with
 from accordant.connectors.kantata.reader import Names
 from accordant.connectors.kantata.settings import KantataSettings
@@ -48,6 +49,10 @@ class KantataConnector(KantataWriter, KantataChanges):
             )
         )
         self._names = Names(self.client)
+
+    async def probe(self) -> Probe:
+        """Log in, read one record of each kind that the feeds need, and say what the account lets us do."""
+        return await probe(self.client)
 
     async def aclose(self) -> None:
         """Close the connections."""

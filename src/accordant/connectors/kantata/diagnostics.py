@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from accordant.connectors.kantata.connector import MANIFEST, KantataConnector
+from accordant.connectors.kantata.client import KantataClient
+from accordant.connectors.kantata.settings import KantataSettings
 from accordant.kernel import Rejected
 
 
@@ -26,9 +27,8 @@ class Probe:
     reads_events: bool
 
 
-async def probe(connector: KantataConnector) -> Probe:
+async def probe(client: KantataClient) -> Probe:
     """Log in and read one record of each kind that the feeds need; raises our errors."""
-    client = connector.client
     users = await client.page("users", operation="probe", size=1)
     entries = await client.page("time_entries", operation="probe", size=1)
     entry = entries.records[0] if entries.records else None
@@ -45,13 +45,7 @@ async def probe(connector: KantataConnector) -> Probe:
     )
 
 
-def snapshot(connector: KantataConnector, found: Probe) -> dict[str, Any]:
+def snapshot(system: str, settings: KantataSettings, found: Probe) -> dict[str, Any]:
     """Return what support needs, without a secret or a personal field."""
-    return {
-        "connector": MANIFEST["id"],
-        "system": connector.system,
-        "api_version": MANIFEST["vendor"]["api_version"],
-        "settle_s": connector.settle_s,
-        "settings": connector.settings.model_dump(mode="json"),  # secrets are dumped as stars
-        "probe": asdict(found),
-    }
+    # Secrets are dumped as stars.
+    return {"system": system, "settings": settings.model_dump(mode="json"), "probe": asdict(found)}

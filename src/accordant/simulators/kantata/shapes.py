@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _ZONE = timezone(timedelta(hours=-7))  # the account's zone: stamps are never in UTC, so nobody may cut off the offset
 
 
+@lru_cache(maxsize=1024)
 def stamp(at: datetime) -> str:
     """Return an instant as the vendor writes it: whole seconds, in the account's zone."""
     return at.astimezone(_ZONE).isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ import pytest
 
 from accordant.connectors.kantata import KantataConnector
 from accordant.connectors.kantata.connector import MANIFEST
-from accordant.connectors.kantata.diagnostics import probe, snapshot
+from accordant.connectors.kantata.diagnostics import snapshot
 from accordant.connectors.kantata.errors import LOCKED, classify_with
 from accordant.connectors.kantata.payloads import Envelope
 from accordant.kernel import AuthExpired, ContractDrift, InvalidInput, NotFound, RateLimited, Rejected
@@ -104,14 +104,14 @@ class TestDiagnostics:
     def test_probe_tells_what_the_account_lets_us_do(self, bench):
         bench.entries(bench.a_workspace(), 1)
 
-        found = bench.run(probe)
+        found = bench.run(lambda k: k.probe())
 
         assert found.users == 3
         assert (found.sees_money, found.shows_ids, found.reads_events) == (True, True, True)
 
     def test_snapshot_holds_no_secret(self, bench):
         async def both(k):
-            return snapshot(k, await probe(k))
+            return snapshot(k.system, bench.settings, await k.probe())
 
         seen = bench.run(both)
 
