@@ -34,7 +34,7 @@ class Enrollment:
 
 
 class Door:
-    """Registered certificates and the tokens that are out."""
+    """Registered certificates and the tokens that are out; `now` is the clock that callers share."""
 
     def __init__(self, account: str, now: Callable[[], datetime]) -> None:
         self.account = account

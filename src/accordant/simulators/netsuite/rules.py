@@ -37,6 +37,8 @@ def write(state: State, type: str, id: str | None, values: Values, replace: froz
         if values.get(name) is not None:
             kept = [] if old is None or name in replace else old.get(name) or []
             new[name] = _merge_lines(SCHEMAS[type].fields[name], kept, values[name])
+    if "isInactive" in SCHEMAS[type].fields:
+        new.setdefault("isInactive", False)
     external_id = new.get("externalId")
     if external_id and (old is None or external_id != old.get("externalId")):
         state.require_free(type, external_id, id)
@@ -103,7 +105,6 @@ def _keep_name(state: State, record: Record) -> None:
 def _check_employee(state: State, _old: Values | None, new: Values, id: str | None) -> None:
     _require(new, "lastName", "subsidiary")
     _claim_name(state, new, id, "EMP")
-    new.setdefault("isInactive", False)
 
 
 def _check_customer(state: State, old: Values | None, new: Values, id: str | None) -> None:
@@ -111,7 +112,6 @@ def _check_customer(state: State, old: Values | None, new: Values, id: str | Non
     _claim_name(state, new, id, "CUST")
     if old is not None and old["subsidiary"] != new["subsidiary"]:
         raise user_error("The primary subsidiary of a customer cannot be changed.", "subsidiary")
-    new.setdefault("isInactive", False)
     if not new.get("currency"):
         new["currency"] = state.require("subsidiary", new["subsidiary"]).data["currency"]
     listed = new.get("currencyList") or []
@@ -132,7 +132,7 @@ def _check_job(state: State, _old: Values | None, new: Values, id: str | None) -
     if not new.get("currency"):
         new["currency"] = customer.data["currency"]
     require_currency(customer, new["currency"])
-    for name, value in (("isInactive", False), ("allowTime", True), ("entityStatus", "2")):
+    for name, value in (("allowTime", True), ("entityStatus", "2")):
         new.setdefault(name, value)
     new.setdefault("dateCreated", _stamp(state))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from time import time
 from typing import Any
@@ -56,11 +56,15 @@ class NetSuiteSimulator(Simulator):
         self.async_delay_s = async_delay_s
         origin = f"https://{account.lower().replace('_', '-')}.suitetalk.api.netsuite.com"
         self.state = State(self.records, self.now, origin)
-        self.door = Door(account, self.now)
+        self.door = Door(account, self._wall_clock)
         self.jobs = Jobs(lambda: self.now().strftime("%Y-%m-%dT%H:%M:%SZ"), origin)
         self.suiteql = SuiteQL(build_tables(self.state))
         open_books(self.state, self.books)
         found_account(self.state)
+
+    def _wall_clock(self) -> datetime:
+        """Tell the time for logins: a drill moves the books' clock to month-end, not the callers' clocks."""
+        return datetime.now(UTC) + timedelta(seconds=self.faults.option("clock_skew", "skew_s"))
 
     # -- the served side
 

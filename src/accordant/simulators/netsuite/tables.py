@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from accordant.simulators._shared import Record
-from accordant.simulators.netsuite.fields import Choice, FieldKind, Lines, Nested, Ref
+from accordant.simulators.netsuite.fields import Choice, FieldKind, Flag, Lines, Nested, Ref
 from accordant.simulators.netsuite.shapes import SCHEMAS
 from accordant.simulators.netsuite.state import State
 from accordant.simulators.netsuite.statement import Column, Table
@@ -79,7 +79,9 @@ def _naive(moment: datetime) -> datetime:
 def _column(state: State, name: str, kind: FieldKind) -> Column:
     def value(record: Record) -> Any:
         held = record.data.get(name)
-        return None if held is None else kind.sql(held)
+        if held is None:
+            return "F" if isinstance(kind, Flag) else None  # the database knows no unset check box
+        return kind.sql(held)
 
     display: Callable[[Any], str | None] | None = None
     if isinstance(kind, Ref):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -41,7 +42,7 @@ class Account:
     def login(self, **changes: Any) -> httpx2.Response:
         """Ask for a token; `changes` bend the assertion."""
         enrolled = self.sim.enroll("client-1")
-        now = int(self.sim.now().timestamp())
+        now = int(time.time())
         header = {"typ": "JWT", "alg": changes.pop("alg", "ES256"), "kid": changes.pop("kid", enrolled.certificate_id)}
         claims = {"iss": "client-1", "scope": ["rest_webservices"], "aud": TOKEN_URL, "iat": now, "exp": now + 300}
         key = changes.pop("key", None) or ECKey.import_key(enrolled.private_key_pem)

@@ -146,8 +146,8 @@ class TestQuery:
         account.sim.receive_payment(invoice, Decimal(20))
 
         (row,) = account.query(
-            "SELECT TO_CHAR(lastmodifieddate,'HH24:MI') AS lm, TO_CHAR(createddate,'HH24:MI') AS cr, foreignamountunpaid"
-            " FROM transaction WHERE id = ?",
+            "SELECT TO_CHAR(lastmodifieddate,'HH24:MI') AS lm, TO_CHAR(createddate,'HH24:MI') AS cr,"
+            " foreignamountunpaid FROM transaction WHERE id = ?",
             invoice,
         )
 
