@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from itertools import count
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accordant.kernel import Clock, RateLimited, SystemClock
 from accordant.platform.http.priority import FairShare, Priority, call_priority
+from accordant.platform.http.token_bucket import TokenBucket, seconds_to_midnight
 
 LANE_FULL = "call.lane_full"
 """Code of the refusal of a lane: the run parks and comes back."""
@@ -97,57 +98,6 @@ class Lane(Protocol):
         ...
 
 
-@dataclass
-class TokenBucket:
-    """Calls per window, so that no window of that length ever sees more than its limit.
-
-    A bucket of C that refills at rate r lets at most C + r·window through in a window. C is a tenth of the limit and r
-    makes the sum stay under the next whole call. Worked example: 100 in 60 s gives bursts of 10 and 1.515 calls per
-    second: 10 + 1.515 · 60 = 100.9, so at most 100.
-
-    Args:
-        requests: calls per window; None for no limit.
-        window_s: seconds.
-        level: calls that may be made at once.
-        at: the instant of `level`, in seconds of any clock; None before the first use.
-    """
-
-    requests: int | None
-    window_s: float
-    level: float = 0.0
-    at: float | None = None
-
-    @property
-    def burst(self) -> int:
-        """Return the calls that may be made at once after a rest."""
-        return max(1, (self.requests or 0) // 10)
-
-    @property
-    def rate(self) -> float:
-        """Return the calls per second that come back."""
-        return ((self.requests or 0) - self.burst + 0.9) / self.window_s
-
-    def refill(self, now: float) -> None:
-        """Bring the level up to the instant `now`."""
-        if self.at is None:
-            self.level, self.at = float(self.burst), now
-        elif now > self.at:
-            self.level, self.at = min(float(self.burst), self.level + (now - self.at) * self.rate), now
-
-    def take(self, calls: int = 1) -> None:
-        """Use calls; the level must hold them."""
-        if self.requests is not None:
-            self.level -= calls
-
-    def free(self) -> int | None:
-        """Return the calls that may be made now; None for no limit."""
-        return None if self.requests is None else int(self.level + 1e-9)
-
-    def ready_in_s(self) -> float:
-        """Return the seconds until a call may be made."""
-        return 0.0 if self.requests is None else max(0.0, (1.0 - self.level) / self.rate)
-
-
 @dataclass(order=True)
 class Waiter:
     """A call that waits; the smallest goes first."""
@@ -212,16 +162,18 @@ class QueueingLane(ABC):
 
     def _serve(self) -> None:
         """Give turns to those who wait, first in order first, as far as the budget goes."""
+        self._line = [waiter for waiter in self._line if not waiter.turn.done()]  # some gave up and have yet to leave
         while self._line and self._take():
             self._next().turn.set_result(None)
         if self._blocked_for_s() > self.max_wait_s:
-            self._refuse_all()
+            self._send_away(self._full)
 
-    def _refuse_all(self) -> None:
-        """Send away those who wait: their turn cannot come within their patience."""
+    def _send_away(self, reason: Callable[[str], Exception]) -> None:
+        """Refuse all who wait; `reason` makes the error for an operation."""
         line, self._line = self._line, []
         for waiter in line:
-            waiter.turn.set_exception(self._full(waiter.operation))
+            if not waiter.turn.done():
+                waiter.turn.set_exception(reason(waiter.operation))
 
     def _next(self) -> Waiter:
         tiers = {waiter.priority.tier for waiter in self._line}
@@ -335,9 +287,3 @@ class LocalLane(QueueingLane):
         if self.limits.per_day is None or self._used_today < self.limits.per_day:
             return 0.0
         return seconds_to_midnight(self._clock.now())
-
-
-def seconds_to_midnight(now: datetime) -> float:
-    """Return the seconds from `now` to the next midnight UTC."""
-    tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
-    return (datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC) - now).total_seconds()

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Engine, Row, TextClause, text
 
 from accordant.platform.http.allotment import Demand, Grant, allot
-from accordant.platform.http.lane import LaneStats, Limits, TokenBucket, seconds_to_midnight
+from accordant.platform.http.lane import LaneStats, Limits
 from accordant.platform.http.priority import FairShare, Priority
+from accordant.platform.http.token_bucket import TokenBucket, seconds_to_midnight
 
 _UNLIMITED = 1_000_000
 

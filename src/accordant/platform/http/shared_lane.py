@@ -143,7 +143,8 @@ class SharedLane(QueueingLane):
                 if not (satisfied and self._line):
                     await self._tick()
         except SQLAlchemyError as error:
-            self._lose(error)
+            reason = type(error).__name__
+            self._send_away(lambda operation: self._lost(operation, reason))
         finally:
             self._tending = None
 
@@ -168,19 +169,15 @@ class SharedLane(QueueingLane):
             return
         self._nudge.clear()
 
-    def _lose(self, error: SQLAlchemyError) -> None:
-        line, self._line = self._line, []
-        for waiter in line:
-            lost = Retryable(
-                "The shared budget of calls cannot be reached.",
-                code=LANE_LOST,
-                remedy="See whether the database is up; nothing was sent.",
-                system=self.system,
-                operation=waiter.operation,
-                detail={"reason": type(error).__name__},
-            )
-            lost.__cause__ = error
-            waiter.turn.set_exception(lost)
+    def _lost(self, operation: str, reason: str) -> Retryable:
+        return Retryable(
+            "The shared budget of calls cannot be reached.",
+            code=LANE_LOST,
+            remedy="See whether the database is up; nothing was sent.",
+            system=self.system,
+            operation=operation,
+            detail={"reason": reason},
+        )
 
     async def _ask(self) -> bool:
         """Renew the lease in one round trip; True when every call that waited got its turn."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from accordant.kernel import FixedClock, RateLimited
 from accordant.platform.http import LANE_FULL, LaneStats, Limits, LocalLane, Priority, call_priority
-from accordant.platform.http.lane import MAX_WAIT_S, TokenBucket
+from accordant.platform.http.lane import MAX_WAIT_S
+from accordant.platform.http.token_bucket import TokenBucket
 
 NOW = datetime(2026, 11, 20, 23, 59, 30, tzinfo=UTC)
 
@@ -109,6 +110,25 @@ class TestConcurrency:
         done, stats = asyncio.run(story())
         assert [type(outcome) for outcome in done] == [asyncio.CancelledError, asyncio.CancelledError, type(None)]
         assert stats.in_flight == 0
+
+    def test_who_gave_up_in_this_very_moment_gets_no_turn(self):
+        lane = LocalLane(Limits(concurrency=1))
+
+        async def call():
+            async with lane.slot("x"):
+                return "served"
+
+        async def story():
+            async with lane.slot("x"):
+                tasks = [asyncio.create_task(call()) for _ in range(2)]
+                await asyncio.sleep(0)
+                tasks[0].cancel()  # it is first in line and has not left it yet
+            done = await asyncio.gather(*tasks, return_exceptions=True)
+            return done, await lane.stats()
+
+        done, stats = asyncio.run(story())
+        assert [type(done[0]), done[1]] == [asyncio.CancelledError, "served"]
+        assert (stats.in_flight, stats.waiting) == (0, 0)
 
     def test_a_call_that_fails_gives_its_slot_back(self):
         lane = LocalLane(Limits(concurrency=1))
