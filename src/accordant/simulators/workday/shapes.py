@@ -85,9 +85,9 @@ def management(force: Workforce, worker: Snapshot) -> Element | None:
     return wd("Management_Chain_Data", wd("Worker_Supervisory_Management_Chain_Data", *chain))
 
 
-def transaction_log(entries: list[Transaction], known_at: datetime) -> Element:
+def transaction_log(force: Workforce, entries: list[Transaction], known_at: datetime) -> Element:
     """Return the log of a worker without the entries that only corrected or rescinded another."""
-    rows = [wd("Transaction_Log_Entry", *_entry(t, known_at)) for t in entries if t.changes is None]
+    rows = [wd("Transaction_Log_Entry", *_entry(force, t, known_at)) for t in entries if t.changes is None]
     return wd("Transaction_Log_Entry_Data", *rows)
 
 
@@ -99,17 +99,17 @@ def corrected_and_rescinded(
     for entry in entries:
         if entry.changes is None or not (rescinds if entry.is_rescind else corrections):
             continue
-        main = next(t for t in force.transactions if t.id == entry.changes)
+        main = force.ordinary(entry)
         subevent = wd(
             "Correction_Or_Rescind_Data",
             reference("Transaction_Log_Reference", WID=entry.id),
             wd("Transaction_Log_Description", _describe(entry)),
             wd("Is_Correction", not entry.is_rescind),
             wd("Is_Rescind", entry.is_rescind),
-            wd("Prior_Effective_Moment", main.effective_on),
+            wd("Prior_Effective_Moment", entry.prior_effective_on),
             wd("Transaction_Entry_Moment", entry.entered_at),
         )
-        both = [wd("Main_Transaction_Data", *_entry(main, known_at)), subevent]
+        both = [wd("Main_Transaction_Data", *_entry(force, main, known_at)), subevent]
         rows.append(wd("Corrected_Or_Rescinded_Transaction_Log_Data", *both))
     return wd("Transaction_Log_Corrected_And_Rescinded_Data", *rows) if rows else None
 
@@ -249,11 +249,13 @@ def _membership(force: Workforce, id: str) -> Element:
     )
 
 
-def _entry(entry: Transaction, known_at: datetime) -> list[Element]:
+def _entry(force: Workforce, entry: Transaction, known_at: datetime) -> list[Element]:
     voided = entry.voided_at is not None and entry.voided_at <= known_at
     rescinded = entry.is_rescind or (voided and entry.was_rescinded)
     corrected = (entry.changes is not None and not entry.is_rescind) or (voided and not entry.was_rescinded)
-    midnight = datetime.combine(entry.effective_on, datetime.min.time()).isoformat(timespec="milliseconds")
+    midnight = datetime.combine(force.effective_day(entry, known_at), datetime.min.time()).isoformat(
+        timespec="milliseconds"
+    )
     about = wd(
         "Transaction_Log_Data",
         wd("Transaction_Log_Description", _describe(entry)),

@@ -139,7 +139,7 @@ def _worker(
         "Compensation_Data": lambda: shapes.compensation(worker),
         "Organization_Data": lambda: shapes.organizations(sim.force, worker),
         "Management_Chain_Data": lambda: shapes.management(sim.force, worker),
-        "Transaction_Log_Entry_Data": lambda: shapes.transaction_log(log, known_at),
+        "Transaction_Log_Entry_Data": lambda: shapes.transaction_log(sim.force, log, known_at),
     }
     parts = [builders[part]() for part in wanted]
     if "Transaction_Log_Entry_Data" in wanted:

@@ -37,8 +37,11 @@ class Transaction:
         kind: business process, `Hire_Employee`, `Change_Job`, `Terminate_Employee`.
         effective_on: the day from which the facts hold.
         entered_at: the instant it was entered.
-        changes: True for `rescind`, the entry that corrected it for `correct`; None for an ordinary one.
+        changes: id of the entry that this one corrects or rescinds; None for an ordinary one.
+        is_rescind: it takes the other entry back; otherwise it takes its place.
         voided_at: when a rescind or a correction took it out of force.
+        was_rescinded: it was a rescind that did.
+        prior_effective_on: the day of the entry that this one corrects or rescinds.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Transaction:
     is_rescind: bool = False
     voided_at: datetime | None = None
     was_rescinded: bool = False
+    prior_effective_on: date | None = None
 
     def in_force(self, known_at: datetime) -> bool:
         """Say whether the entry counts, as known at the moment."""
@@ -140,14 +144,14 @@ class Workforce:
         """Correct an entry: the new one takes its place from now on."""
         wrong.voided_at = self.now()
         right = self._enter(wrong.worker, wrong.kind, on or wrong.effective_on, {**wrong.facts, **facts}, None)
-        right.changes = wrong.id
+        right.changes, right.prior_effective_on = wrong.id, wrong.effective_on
         return right
 
     def rescind(self, wrong: Transaction) -> Transaction:
         """Take an entry back as if it had never been."""
         wrong.voided_at, wrong.was_rescinded = self.now(), True
         entry = self._enter(wrong.worker, wrong.kind, wrong.effective_on, {}, None)
-        entry.changes, entry.is_rescind = wrong.id, True
+        entry.changes, entry.is_rescind, entry.prior_effective_on = wrong.id, True, wrong.effective_on
         return entry
 
     def approve_pending(self) -> None:
@@ -155,6 +159,19 @@ class Workforce:
         waiting, self.pending = self.pending, []
         for complete in waiting:
             complete()
+
+    def ordinary(self, entry: Transaction) -> Transaction:
+        """Return the ordinary entry at the root of corrections of corrections."""
+        while entry.changes is not None:
+            entry = next(t for t in self.transactions if t.id == entry.changes)
+        return entry
+
+    def effective_day(self, entry: Transaction, known_at: datetime) -> date:
+        """Return the day an entry holds from as known at a moment: that of its last correction, if it has one."""
+        for other in self.transactions:
+            if other.changes == entry.id and not other.is_rescind and other.entered_at <= known_at:
+                return self.effective_day(other, known_at)
+        return entry.effective_on
 
     def ids(self) -> list[str]:
         """Return every worker id, in order of first entry."""

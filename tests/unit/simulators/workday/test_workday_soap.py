@@ -243,6 +243,10 @@ class TestTransactionLog:
 
         assert reply.texts("Transaction_Log_Entry") == []
         assert reply.texts("Correction_Or_Rescind_Data/Is_Correction") == ["1"]
+        assert reply.texts("Correction_Or_Rescind_Data/Prior_Effective_Moment") == ["2024-03-01-08:00"]
+        assert reply.texts("Main_Transaction_Data/Transaction_Log_Data/Transaction_Effective_Moment") == [
+            "2024-04-01T00:00:00.000-08:00"
+        ]
         assert reply.texts("Main_Transaction_Data/Transaction_Log_Data/Is_Correction_Or_Corrected") == ["1"]
         assert reply.texts("Worker_Status_Data/Active") == []
 
