@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from accordant.canonical import Customer, Project, Task
 from accordant.connectors.kantata.mapping import CUSTOMER, ENGAGEMENT_STATUS, PROJECT, TASK
-from accordant.connectors.kantata.payloads import ExternalReference, Record
+from accordant.connectors.kantata.payloads import CustomFieldValue, ExternalReference, Record
 from accordant.connectors.kantata.reader import (
     BEGUN,
     COMPLETE,
@@ -37,10 +37,13 @@ class KantataWriter(KantataReader):
         begun = await self._begun("workspaces", key, operation)
         record = begun.record if begun else await self._create_workspace(project, customer, key)
         async with self._going_on(record["id"], self._put_away, key, operation):
+            if begun and not begun.is_complete:
+                await self._take_up(record["id"], project, key)
             tasks = await self._create_tasks(project, record["id"], key, is_retry=begun is not None)
             if project.tasks and not (begun and begun.is_complete):
                 await self._complete("Workspace", record["id"], "Project", key, operation)
-        facts: dict[str, JsonValue] = {"code": project.code, "tasks": tasks, "withdrawn": bool(record.get("archived"))}
+        withdrawn = begun is not None and begun.is_complete and bool(record["archived"])
+        facts: dict[str, JsonValue] = {"code": project.code, "tasks": tasks, "withdrawn": withdrawn}
         return Written(ref=self._ref("workspaces", record["id"]), facts=facts)
 
     async def _create_workspace(self, project: Project, customer: ExternalId, key: str) -> Record:
@@ -56,6 +59,14 @@ class KantataWriter(KantataReader):
             if task.code not in done:
                 done[task.code] = await self._create_task(task, workspace_id, key)
         return done
+
+    async def _take_up(self, workspace_id: str, project: Project, key: str) -> None:
+        """Bring a begun workspace to today's content: it may have been refused, put away, and corrected since."""
+        fields = PROJECT.write(project, resolve=lambda reference, _: reference)
+        custom = fields.pop("custom")
+        change = fields | {"archived": False}
+        await self.client.change("workspaces", workspace_id, change, operation="create_project", key=key)
+        await self._put_custom(workspace_id, custom, "create_project", key)
 
     async def _put_away(self, workspace_id: str, key: str) -> None:
         await self.client.change("workspaces", workspace_id, {"archived": True}, operation="create_project", key=key)
@@ -216,23 +227,24 @@ class KantataWriter(KantataReader):
     async def put_engagement_status(self, target: ExternalId, status: EngagementStatus, *, key: str) -> Written:
         """Set the custom fields that are given, in one call; setting them again changes nothing."""
         operation = "put_engagement_status"
-        values = ENGAGEMENT_STATUS.write(status).get("custom", {})
-        if values:
-            ids = await self._names.field_ids(tuple(values), operation=operation)
-            await self.client.put_values(
-                [
-                    {
-                        "subject_type": "Workspace",
-                        "subject_id": target.value,
-                        "custom_field_id": ids[name],
-                        "value": str(value),
-                    }
-                    for name, value in values.items()
-                ],
-                operation=operation,
-                key=key,
-            )
+        await self._put_custom(target.value, ENGAGEMENT_STATUS.write(status).get("custom", {}), operation, key)
         return Written(ref=target)
+
+    async def _put_custom(self, workspace_id: str, custom: Record, operation: str, key: str) -> None:
+        """Set custom fields of a project by name, in one call."""
+        if not custom:
+            return
+        ids = await self._names.field_ids(tuple(custom), operation=operation)
+        values: list[CustomFieldValue] = [
+            {
+                "subject_type": "Workspace",
+                "subject_id": workspace_id,
+                "custom_field_id": ids[name],
+                "value": str(value),
+            }
+            for name, value in custom.items()
+        ]
+        await self.client.put_values(values, operation=operation, key=key)
 
     # -- begun and complete ----------------------------------------------------------------------------------------
 

@@ -162,6 +162,23 @@ class TestCreateProjectThatBreaksOff:
         assert bench.books("project")[0].state == "archived"
         assert found == {"prj_1#1": Absent()}
 
+    def test_takes_it_up_again_under_the_same_key_once_it_is_corrected(self, bench):
+        broken = a_project(tasks=(a_project().tasks[0].model_copy(update={"name": ""}),))
+        mended = a_project(name="Rollout, second go", entity="de01")
+
+        async def twice(k):
+            with pytest.raises(Rejected):
+                await k.create_project(broken, customer=GROUP, key="prj_1#1")
+            return await k.create_project(mended, customer=GROUP, key="prj_1#1")
+
+        written = bench.run(twice)
+
+        (project,) = bench.books("project")
+        assert written.ref == ref("workspaces", project.id)
+        assert (project.state, project.facts["title"], project.entity) == ("active", "Rollout, second go", "de01")
+        assert set(written.facts["tasks"]) == {"T1", "M1"}
+        assert written.facts["withdrawn"] is False
+
 
 @pytest.mark.usefixtures("client_group")
 class TestWithdrawProject:
