@@ -14,7 +14,7 @@ from accordant.cases.actor import SYSTEM, Actor, require_entity, require_person
 from accordant.cases.case import Case, CaseState, CaseView, Stage, masked
 from accordant.cases.timeline import record_event
 from accordant.kernel import Money, NotFound, Rejected, canonical_json, new_id
-from accordant.platform.storage import execute, maybe, one, rows
+from accordant.platform.storage import execute, one, rows
 
 FAR = 30
 """Days that a case without a deadline is taken to have."""
@@ -63,18 +63,7 @@ _SEVERITY = f"""
 (coalesce(c.group_minor, 0)
  / greatest(coalesce(extract(epoch from c.deadline - :now) / 86400, {FAR}), 1))::bigint as severity
 """
-_SELECT_ONE = f"""
-select c.*, {_SEVERITY},
-  (select count(*) from exception_case o where o.cause_key = c.cause_key and o.state <> 'resolved') as same_count
-from exception_case c
-"""
-# Counted once for all causes: a count per row would be quadratic where one cause has stopped thousands.
-_SELECT = f"""
-select c.*, {_SEVERITY}, coalesce(same.count, 0) as same_count
-from exception_case c
-left join (select cause_key, count(*) as count from exception_case where state <> 'resolved' group by cause_key) same
-  on same.cause_key = c.cause_key
-"""
+_ORDER = "severity desc, deadline nulls last, tier, opened_at, id"
 
 
 class CaseFilter(BaseModel):
@@ -133,10 +122,10 @@ def open_case(connection: Connection, case: Case, *, at: datetime) -> str:
 
 def get_case(connection: Connection, id: str, *, at: datetime) -> CaseView:
     """Return one case; NotFound when it is not there or the connection may not see it."""
-    row = maybe(connection, f"{_SELECT_ONE} where c.id = :id", id=id, now=at)
-    if row is None:
+    found = _page(connection, "c.id = :id", {"id": id}, at=at, limit=1)
+    if not found:
         raise NotFound(f"There is no case {id} that you may see.", code="case.not_found")
-    return _view(row)
+    return found[0]
 
 
 def list_cases(
@@ -149,13 +138,7 @@ def list_cases(
 ) -> tuple[CaseView, ...]:
     """Return cases, the most severe first: money at stake per day that is left, then the earlier deadline."""
     where, values = _where(which or CaseFilter())
-    found = rows(
-        connection,
-        f"""{_SELECT} where {where}
-            order by severity desc, c.deadline nulls last, c.tier, c.opened_at, c.id limit :limit offset :offset""",
-        {**values, "now": at, "limit": limit, "offset": offset},
-    )
-    return tuple(_view(row) for row in found)
+    return _page(connection, where, values, at=at, limit=limit, offset=offset)
 
 
 def count_cases(connection: Connection, which: CaseFilter | None = None) -> int:
@@ -229,25 +212,22 @@ def wake(connection: Connection, *, at: datetime) -> tuple[str, ...]:
     return tuple(row.id for row in found)
 
 
-def list_overdue(connection: Connection, *, at: datetime, patience: Mapping[int, timedelta]) -> tuple[CaseView, ...]:
+def list_overdue(
+    connection: Connection, *, at: datetime, patience: Mapping[int, timedelta], limit: int = 500
+) -> tuple[CaseView, ...]:
     """Return live cases that nobody was told about yet and that are past their deadline or their tier's patience.
 
     Args:
         connection: open transaction.
         at: now.
         patience: how long a case of a tier may stand, `{1: 2 h, 2: 1 d, 3: 5 d}`; a tier that is missing waits.
+        limit: how many, the most severe first.
     """
-    found = rows(
-        connection,
-        f"""{_SELECT}
-            left join unnest(cast(:tiers as int[]), cast(:limits as interval[])) as patience(tier, span)
-              on patience.tier = c.tier
-            where c.state <> 'resolved' and c.escalated_at is null
-              and (c.deadline < :now or c.opened_at + patience.span < :now)
-            order by severity desc, c.opened_at, c.id""",
-        {"now": at, "tiers": list(patience), "limits": list(patience.values())},
-    )
-    return tuple(_view(row) for row in found)
+    where = """c.state <> 'resolved' and c.escalated_at is null and (c.deadline < :now or c.opened_at < :now - (
+      select span from unnest(cast(:tiers as int[]), cast(:spans as interval[])) as patience(tier, span)
+      where patience.tier = c.tier))"""
+    values = {"tiers": list(patience), "spans": list(patience.values())}
+    return _page(connection, where, values, at=at, limit=limit)
 
 
 def record_escalation(connection: Connection, id: str, *, at: datetime, to_role: str) -> bool:
@@ -278,6 +258,26 @@ def lock_case(connection: Connection, id: str, *, at: datetime) -> CaseView:
     """Return a case and hold it until the transaction ends."""
     execute(connection, "select 1 from exception_case where id = :i for update", i=id)
     return get_case(connection, id, at=at)
+
+
+def _page(
+    connection: Connection, where: str, values: Mapping[str, Any], *, at: datetime, limit: int, offset: int = 0
+) -> tuple[CaseView, ...]:
+    # The page first, then the counts of its causes, once each: a count per row is quadratic where one cause stopped
+    # thousands, and under row-level security the planner's guess of rows is too low to see that by itself.
+    found = rows(
+        connection,
+        f"""with page as materialized (
+              select c.*, {_SEVERITY} from exception_case c where {where} order by {_ORDER} limit :limit offset :offset
+            ), same as materialized (
+              select cause_key, count(*) as same_count from exception_case
+              where state <> 'resolved' and cause_key in (select cause_key from page) group by cause_key
+            )
+            select page.*, coalesce(same.same_count, 0) as same_count from page left join same using (cause_key)
+            order by {_ORDER}""",
+        {**values, "now": at, "limit": limit, "offset": offset},
+    )
+    return tuple(_view(row) for row in found)
 
 
 def _touch(
