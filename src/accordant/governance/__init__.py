@@ -5,7 +5,7 @@ It decides who may change what and who serves whom; it calls no system and keeps
 
 from accordant.governance.access import Access, Actor, Person, Role
 from accordant.governance.estate import ROLES, CutOff, Entity, Estate, Route, RouteCondition, System
-from accordant.governance.load import check, content_of, load
+from accordant.governance.load import check, load
 from accordant.governance.ownership import (
     ANY,
     Judgement,
@@ -18,6 +18,7 @@ from accordant.governance.ownership import (
     state_of,
 )
 from accordant.governance.secret import is_reference, resolve
+from accordant.governance.snapshot import content_of, store_snapshot, write_snapshot
 from accordant.governance.source import Finding
 
 __all__ = [
@@ -47,4 +48,6 @@ __all__ = [
     "owned_objects",
     "resolve",
     "state_of",
+    "store_snapshot",
+    "write_snapshot",
 ]

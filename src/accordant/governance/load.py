@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from accordant.governance.access import Access, Person, Role
 from accordant.governance.checks import Draft, check_draft
 from accordant.governance.estate import CutOff, Entity, Estate, EstateFile, Route, RouteCondition, System
 from accordant.governance.ownership import ObjectOwnership, OwnershipCondition, OwnershipRow
+from accordant.governance.snapshot import content_of
 from accordant.governance.source import Finding, Sheet
 from accordant.kernel import InvalidInput, SystemClock
 
@@ -80,16 +80,6 @@ def check(folder: Path, *, on: date | None = None, connectors: Collection[str] |
     if draft is not None:
         findings += check_draft(draft, on=on or SystemClock().now().date(), connectors=connectors)
     return findings
-
-
-def content_of(folder: Path) -> str:
-    """Return the hash of the estate's files, names and bytes: what a run stores as its snapshot."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        relative = file.relative_to(folder)
-        if file.is_file() and not any(part.startswith(".") for part in relative.parts):
-            digest.update(f"{relative.as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 def _read(folder: Path) -> tuple[Draft | None, list[Finding]]:
