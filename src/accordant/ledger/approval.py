@@ -47,11 +47,13 @@ def approve(connection: Connection, lines: Sequence[ApprovedLine], by: By) -> Ap
     for line in wanted.values():
         _require_line_currency(line)
     known = lock(connection, wanted)
-    fresh = [line for line in wanted.values() if line.id not in known]
+    # In order of id: two workers that insert the same lines then wait for each other in one direction only.
+    fresh = [line for id_, line in sorted(wanted.items()) if id_ not in known]
     new = _insert(connection, fresh, by)
     # Another worker may have approved the same line meanwhile: then it is known by now.
     late = lock(connection, (line.id for line in fresh if line.id not in new))
-    taken = [_refused(line.id, "ledger.source_taken") for line in fresh if line.id not in new | late.keys()]
+    arrived = new | late.keys()
+    taken = [_refused(line.id, "ledger.source_taken") for line in fresh if line.id not in arrived]
     known |= late
     verdicts = {id_: _verdict(wanted[id_], row) for id_, row in known.items()}
     changed = sorted(id_ for id_, verdict in verdicts.items() if verdict == "")

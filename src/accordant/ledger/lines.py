@@ -101,13 +101,13 @@ def move(
         invoice=open_invoice,
         ids=[share.line_id for share in shares],
         qs=[share.quantity for share in shares],
-        ms=[share.amount.minor for share in shares],
+        ms=[share.minor for share in shares],
     )
 
 
 def share_of(row: Any, quantity: Decimal, minor: int) -> Share:
     """Build the share of a locked line."""
-    return Share(row.id, row.contract_id, row.project_id, quantity, Money.from_minor(minor, row.currency))
+    return Share(row.id, row.contract_id, row.project_id, quantity, minor, row.currency)
 
 
 def take(row: Any, part: Part, left: tuple[Decimal, int], *, over: str) -> Share:
@@ -132,13 +132,13 @@ def take(row: Any, part: Part, left: tuple[Decimal, int], *, over: str) -> Share
     share = share_of(row, quantity, minor or 0)
     if part.amount is not None and part.amount.currency != row.currency:
         raise rejected("ledger.invoice_mixed", f"Line {row.id} is in {row.currency}, not in {part.amount.currency}.")
-    if not (_within(share.quantity, left_q) and _within(Decimal(share.amount.minor), Decimal(left_m))):
+    if not (_within(share.quantity, left_q) and _within(Decimal(share.minor), Decimal(left_m))):
         raise rejected(
             over,
             f"{share.quantity} ({share.amount}) of line {row.id} of contract {row.contract_id} was asked for, "
             f"{left_q} ({Money.from_minor(left_m, row.currency)}) is left.",
         )
-    if not share.quantity and not share.amount:
+    if not share.quantity and not share.minor:
         raise rejected("ledger.nothing_open", f"Nothing is left of line {row.id} of contract {row.contract_id}.")
     return share
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from accordant.kernel import ContractId, CurrencyCode, ExactDecimal, InvoiceId, Money, ProjectId, WorkerId, total
+from accordant.kernel import ContractId, CurrencyCode, ExactDecimal, InvoiceId, Money, ProjectId, WorkerId
 
 T = TypeVar("T", Decimal, Money)
 
@@ -87,13 +87,19 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What an act moved of one line; `amount` excludes tax."""
+    """What an act moved of one line."""
 
     line_id: str
     contract_id: ContractId
     project_id: ProjectId
     quantity: Decimal
-    amount: Money
+    minor: int
+    currency: CurrencyCode
+
+    @property
+    def amount(self) -> Money:
+        """The money moved, excluding tax."""
+        return Money.from_minor(self.minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Moved:
     @property
     def amount(self) -> Money:
         """The sum of the lines, excluding tax."""
-        return total((line.amount for line in self.lines), self.currency)
+        return Money.from_minor(sum(line.minor for line in self.lines), self.currency)
 
     @property
     def quantity(self) -> Decimal:
