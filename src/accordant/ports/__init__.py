@@ -3,7 +3,14 @@
 A role (crm, psa, erp …) is a list of capabilities. No vendor's name and no HTTP belong here.
 """
 
-from accordant.ports.crm import CustomerRegistry, DealBundle, DealFeed, EngagementStatus, EngagementStatusBoard
+from accordant.ports.crm import (
+    CustomerRegistry,
+    DealBundle,
+    DealDoorbell,
+    DealFeed,
+    EngagementStatus,
+    EngagementStatusBoard,
+)
 from accordant.ports.effect import (
     Absent,
     EffectKind,
@@ -27,7 +34,7 @@ from accordant.ports.erp import (
     TimePosting,
     TimeToPost,
 )
-from accordant.ports.feed import FeedPage, Observation
+from accordant.ports.feed import Doorbell, FeedPage, Observation
 from accordant.ports.people import Card, WorkerFeed, WorkspaceRequest, Workspaces
 from accordant.ports.port import Port
 from accordant.ports.psa import ProjectSetup, Staffing, StaffingRequest, TimeFeed
@@ -39,7 +46,9 @@ __all__ = [
     "Card",
     "CustomerRegistry",
     "DealBundle",
+    "DealDoorbell",
     "DealFeed",
+    "Doorbell",
     "EffectKind",
     "EffectSpec",
     "EngagementStatus",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from accordant.canonical import Contract, Customer, Deal
 from accordant.kernel import ExternalId, Money
 from accordant.ports.effect import EffectKind, LookUp, Written, effect
-from accordant.ports.feed import FeedPage, Observation
+from accordant.ports.feed import Doorbell, FeedPage, Observation
 from accordant.ports.port import Port
 
 
@@ -52,6 +52,22 @@ class DealFeed(Port):
         """Read deals changed since the watermark (polling beside the doorbell); None starts at the beginning."""
 
 
+class DealDoorbell(Port):
+    """Notifications that a deal or its contract changed; they only ring, the deal is then read by us."""
+
+    @abstractmethod
+    def doorbells(self, body: bytes) -> tuple[Doorbell, ...]:
+        """Verify and read a notification: InvalidInput when it is none, Rejected when it is not from our org."""
+
+    @abstractmethod
+    def acknowledgement(self) -> tuple[bytes, str]:
+        """Return what the vendor wants to hear once the notification is stored: body and media type."""
+
+    @abstractmethod
+    async def deals_behind(self, ref: ExternalId) -> tuple[str, ...]:
+        """Return the ids of the deals to fetch for a rung record."""
+
+
 class EngagementStatusBoard(Port):
     """Write the engagement's state back where people look: CRM for the account team, PSA for delivery."""
 
@@ -90,6 +106,7 @@ class CustomerRegistry(Port):
 __all__ = [
     "CustomerRegistry",
     "DealBundle",
+    "DealDoorbell",
     "DealFeed",
     "EngagementStatus",
     "EngagementStatusBoard",

@@ -32,6 +32,14 @@ class Observation(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Doorbell:
+    """One notification of a vendor: which record to read; `delivery_id` stays the same when it rings again."""
+
+    delivery_id: str
+    ref: ExternalId
+
+
+@dataclass(frozen=True, slots=True)
 class FeedPage(Generic[T]):
     """One page of a feed.
 

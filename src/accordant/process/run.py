@@ -526,12 +526,12 @@ class Run:
             finally:
                 self._open -= 1
             waits += 1
-            if isinstance(why, StillUnsure) and waits >= 3:
+            if isinstance(why, StillUnsure) and _is_overdue(why):
                 answer = await self.case(Problem.of(why, about=items[0].base))
                 await self._adopt(write, items, answer)
             else:
                 await self._note("waits", write.scope.system, {"operation": write.scope.operation, "why": why.code})
-                pause = timedelta(seconds=min(2.0 * 2**waits, 300))
+                pause = timedelta(seconds=min(2.0**waits, 300))
                 await self.wait_until(datetime.now(UTC) + pause, why=f"{write.scope.system}:{items[0].base}")
 
     async def _adopt(self, write: Write, items: Sequence[Item], answer: cases.Resolution) -> None:
@@ -622,6 +622,12 @@ class Run:
             return await asyncio.to_thread(in_transaction)
         finally:
             self._open -= 1
+
+
+def _is_overdue(doubt: StillUnsure) -> bool:
+    """A write that no look-up could settle in twice the settling time needs a person."""
+    age, settle = doubt.detail.get("age_s"), doubt.detail.get("settle_s")
+    return age is not None and settle is not None and float(age) > 2 * float(settle)
 
 
 def _ack(written: Written) -> Ack:

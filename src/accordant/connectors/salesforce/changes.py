@@ -9,6 +9,7 @@ from typing import Any
 
 from accordant.canonical import Deal
 from accordant.connectors._shared.salesforce import (
+    ACKNOWLEDGE,
     Condition,
     Order,
     PlatformClient,
@@ -26,20 +27,12 @@ from accordant.connectors.salesforce.payloads import CONTRACT, OPPORTUNITY, deal
 from accordant.connectors.salesforce.reader import observed
 from accordant.connectors.salesforce.settings import SalesforceSettings
 from accordant.kernel import ExternalId, InvalidInput, Rejected
-from accordant.ports import DealFeed, FeedPage, Observation
+from accordant.ports import DealDoorbell, DealFeed, Doorbell, FeedPage, Observation
 
 # A record is stamped when it is written and seen when its transaction commits: each sweep looks back this far.
 _OVERLAP = timedelta(minutes=5)
 _STAMP = "SystemModstamp"
 _ORG_ID = 15  # the id without its checksum
-
-
-@dataclass(frozen=True, slots=True)
-class Doorbell:
-    """One notification: which record to read; `delivery_id` stays the same when it rings again."""
-
-    delivery_id: str
-    ref: ExternalId
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class _Cursor:
         return _Cursor((datetime.fromisoformat(last) - _OVERLAP).isoformat())
 
 
-class DealChanges(DealFeed):
+class DealChanges(DealFeed, DealDoorbell):
     """Deals that changed: by outbound message, and by two sweeps, over opportunities and over their contracts.
 
     The second sweep is needed because an amended contract leaves its opportunity's stamp as it was.
@@ -95,6 +88,10 @@ class DealChanges(DealFeed):
             Doorbell(n.id, ExternalId(system=self.system, type=n.sobject, value=n.record_id))
             for n in message.notifications
         )
+
+    def acknowledgement(self) -> tuple[bytes, str]:
+        """Return the answer that stops the org from ringing again."""
+        return ACKNOWLEDGE, "text/xml"
 
     async def deals_behind(self, ref: ExternalId) -> tuple[str, ...]:
         """Return the ids of the deals to fetch for a doorbell: the opportunity itself, or those of the contract."""

@@ -1,0 +1,74 @@
+"""A worker process: runs flows, reads feeds, moves events. Start as many as you like on one database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import structlog
+
+from accordant.platform.durable import Engine, new_executor_id
+from accordant.platform.effects import controls_from_environment
+from accordant.platform.events import Sequencer
+from accordant.platform.storage import Database
+from accordant.process import House
+from accordant.runtime.connections import Connections, shared_http
+from accordant.runtime.feeds import Feeds, Pace
+from accordant.runtime.house import Firm, build_house, build_intake, register_flows
+from accordant.runtime.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Everything one worker runs, on one event loop."""
+
+    def __init__(self, settings: Settings, url: str, *, pace: Pace | None = None) -> None:
+        self.firm = Firm.load(settings.estate)
+        self.database = Database(url)
+        self.executor = new_executor_id()
+        controls = controls_from_environment()
+        self.engine = Engine(
+            self.database, self.executor, lease_s=settings.lease_s, reap=controls.reaper, on_lost=_leave
+        )
+        systems = self.firm.estate.systems
+        http = shared_http(self.database, lambda system: systems[system].limits)
+        self.connections = Connections(self.firm.estate, settings.estate, http)
+        self.house: House = build_house(self.firm, self.engine, self.database, self.connections, controls)
+        register_flows(self.engine, lambda: self.house)
+        self.intake = build_intake(self.firm, self.database)
+        self.feeds = Feeds(self.database, self.connections, self.intake, pace or Pace())
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self.engine.launch()
+        self._loops = [asyncio.create_task(loop) for loop in (Sequencer(self.database).run(), *self.feeds.loops())]
+        log.info("worker.works", executor=self.executor, estate=self.firm.estate.hash[:12])
+
+    async def stop(self) -> None:
+        """Stop in good order; what runs here goes on elsewhere."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.connections.aclose()
+        await self.engine.close()
+        self.database.dispose()
+
+
+def _leave() -> None:
+    """End a process that lost its lease: others have its work by now."""
+    os._exit(75)
+
+
+async def run_worker(settings: Settings, url: str, *, pace: Pace | None = None) -> None:
+    """Work until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    worker = Worker(settings, url, pace=pace)
+    await worker.start()
+    await stopping.wait()
+    await worker.stop()
