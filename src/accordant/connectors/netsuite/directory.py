@@ -11,8 +11,8 @@ from typing import Any
 
 from accordant.connectors.netsuite.client import NetSuiteClient
 from accordant.connectors.netsuite.settings import NetSuiteSettings
-from accordant.connectors.netsuite.suiteql import Select, column, equals
-from accordant.kernel import Rejected
+from accordant.connectors.netsuite.suiteql import Select, as_date, column, equals
+from accordant.kernel import Period, Rejected
 
 _ACTIVE = equals("isinactive", "F")
 # Per property of a payload: the table, the columns whose values name a record, whether inactive ones are left out.
@@ -39,6 +39,7 @@ class Directory:
         self._system = system
         self._ids: dict[str, dict[str, str]] = {}
         self._names: dict[str, dict[str, str]] = {}
+        self._spans: dict[str, Period] = {}
         self._loading = asyncio.Lock()
 
     async def id_of(self, kind: str, code: str, *, operation: str) -> str:
@@ -79,6 +80,15 @@ class Directory:
             if kind in record:
                 record[kind]["refName"] = await self.name_of(kind, str(record[kind]["id"]), operation=operation)
         return record
+
+    async def span_of(self, period: str, *, operation: str) -> Period:
+        """Return the days of an accounting period by its id."""
+        if period not in self._spans:
+            columns = (as_date("startdate", "starts"), as_date("enddate", "ends"))
+            select = Select("accountingperiod", columns, where=(equals("id", period),))
+            (row,) = await self._client.query(select, operation=operation)
+            self._spans[period] = Period.model_validate({"start_on": row["starts"], "end_on": row["ends"]})
+        return self._spans[period]
 
     async def _load(self, kind: str, operation: str) -> None:
         table, names, has_inactive = _TABLES[kind]

@@ -26,6 +26,7 @@ PROJECT_PENDING, PROJECT_ACTIVE, PROJECT_CLOSED = "4", "2", "1"
 
 INVOICE_FIELDS = (
     "tranId",
+    "tranDate",
     "approvalStatus",
     "status",
     "postingPeriod",

@@ -13,12 +13,12 @@ from accordant.connectors.netsuite.payloads import (
     APPROVED,
     DRAFT,
     INVOICE,
+    JOB,
     TIME,
     TIME_APPROVED,
     by_name,
     reference,
 )
-from accordant.connectors.netsuite.reader import facts_of
 from accordant.connectors.netsuite.suiteql import Select, column, one_of
 from accordant.connectors.netsuite.writer import NetSuiteWriter, task_key
 from accordant.kernel import (
@@ -116,11 +116,21 @@ class NetSuitePosting(NetSuiteWriter, TimePosting, InvoicePosting):
         operation = "draft_invoice"
         payload = INVOICE_MAPPING.write(invoice)
         payload |= {"entity": reference(customer), "job": reference(project), "approvalStatus": {"id": DRAFT}}
+        tax_code = await self._agreed_tax_code(invoice, project, operation)
         for row in payload["item"]["items"]:
             row["item"] = by_name(self.settings.service_item)
+            if tax_code:
+                row.setdefault("taxCode", by_name(tax_code))
         await self.directory.fill(payload, operation=operation)
         id = await self.client.put(INVOICE, external_id(key), payload, operation=operation, key=key, replace="item")
         return await self._written(self.ref(INVOICE, id), operation, key)
+
+    async def _agreed_tax_code(self, invoice: Invoice, project: ExternalId, operation: str) -> str | None:
+        """Return the tax code of the project's billing rules, when a line names none of its own."""
+        if all(line.tax_code for line in invoice.lines):
+            return None
+        record = await self.client.fetch(JOB, project.value, ("custentity_tax_code",), operation=operation)
+        return record.get("custentity_tax_code")
 
     async def post_invoice(self, invoice: ExternalId, *, key: str) -> Written:
         """Approve the draft, which posts it. A posted one answers as posted; a void one is Rejected."""
@@ -149,4 +159,4 @@ class NetSuitePosting(NetSuiteWriter, TimePosting, InvoicePosting):
 
     async def _written(self, invoice: ExternalId, operation: str, key: str) -> Written:
         with self.after_write(operation, key):
-            return Written(ref=invoice, facts=facts_of(await self.status_of(invoice, operation=operation)))
+            return Written(ref=invoice, facts=await self.facts_of(invoice, operation=operation))

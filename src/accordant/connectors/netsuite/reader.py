@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
-from importlib.resources import files
 from typing import Any
 
-from accordant.canonical import AccountingPeriod, Customer
-from accordant.connectors.netsuite.auth import auth_for
+from accordant.canonical import AccountingPeriod, Customer, InvoiceState
 from accordant.connectors.netsuite.client import NetSuiteClient
 from accordant.connectors.netsuite.directory import Directory
-from accordant.connectors.netsuite.errors import classify
 from accordant.connectors.netsuite.keys import external_id
 from accordant.connectors.netsuite.mapping import BILLING_RULES, CUSTOMER, PERIOD
 from accordant.connectors.netsuite.payloads import (
@@ -41,7 +37,6 @@ from accordant.connectors.netsuite.suiteql import (
     since_day,
 )
 from accordant.kernel import ExternalId
-from accordant.platform.http import HttpFactory, Limits
 from accordant.ports import (
     Absent,
     BillingRules,
@@ -55,33 +50,17 @@ from accordant.ports import (
 )
 
 _MATCHES = 20
-_MANIFEST = tomllib.loads((files(__package__) / "manifest.toml").read_text(encoding="utf-8"))
 
 Row = dict[str, str]
 Judge = Callable[[Row], Awaitable[Found | Absent]]
 
 
 class NetSuiteReader(PeriodCalendar):
-    """One connection to an account, and everything that changes nothing there."""
+    """Everything that changes nothing in the account."""
 
-    def __init__(self, system: str, settings: NetSuiteSettings, http: HttpFactory) -> None:
-        self.system = system
-        self.settings = settings
-        self.settle_s = float(_MANIFEST["settle_s"] if settings.settle_s is None else settings.settle_s)
-        self.client = NetSuiteClient(
-            http(
-                system=system,
-                base_url=settings.url,
-                auth=auth_for(settings, system=system),
-                classify=classify,
-                limits=Limits(**_MANIFEST["limits"]),
-            )
-        )
-        self.directory = Directory(self.client, settings, system=system)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self.client.aclose()
+    settings: NetSuiteSettings
+    client: NetSuiteClient
+    directory: Directory
 
     def ref(self, type: str, id: str) -> ExternalId:
         """Name a record of this account."""
@@ -171,16 +150,42 @@ class NetSuiteReader(PeriodCalendar):
 
         async def found(row: Row) -> Found:
             ref = self.ref(INVOICE, row["id"])
-            return Found(Written(ref=ref, facts=facts_of(await self.status_of(ref, operation=operation))))
+            return Found(Written(ref=ref, facts=await self.facts_of(ref, operation=operation)))
 
         is_invoice = equals("type", "CustInvc")
         return await self._look_up("transaction", ("id", "externalid"), keys, found, is_invoice, operation=operation)
 
     async def status_of(self, invoice: ExternalId, *, operation: str) -> InvoiceStatus:
         """Read an invoice on behalf of another operation."""
+        return (await self._invoice(invoice, operation))[1]
+
+    async def facts_of(self, invoice: ExternalId, *, operation: str) -> dict[str, Any]:
+        """Return what an effect keeps of an invoice: state, number, period, totals as text, and the day it counts."""
+        record, status = await self._invoice(invoice, operation)
+        facts = {
+            "state": status.state.value,
+            "number": status.number,
+            "period": status.period,
+            "currency": status.net.currency,
+            "net": str(status.net.amount),
+            "tax": str(status.tax.amount),
+            "total": str(status.total.amount),
+            "due": str(status.due.amount),
+        }
+        if status.state is not InvoiceState.DRAFT:
+            facts["accounting_on"] = (await self._accounting_on(record, operation)).isoformat()
+        return facts
+
+    async def _invoice(self, invoice: ExternalId, operation: str) -> tuple[dict[str, Any], InvoiceStatus]:
         record = await self.client.fetch(INVOICE, invoice.value, INVOICE_FIELDS, operation=operation)
         currency = await self.directory.name_of("currency", str(record["currency"]["id"]), operation=operation)
-        return invoice_status(record, invoice, currency)
+        return record, invoice_status(record, invoice, currency)
+
+    async def _accounting_on(self, record: Mapping[str, Any], operation: str) -> date:
+        """Return the invoice's day; the first day of its period when finance booked it into another one."""
+        period = await self.directory.span_of(str(record["postingPeriod"]["id"]), operation=operation)
+        day = date.fromisoformat(record["tranDate"])
+        return day if day in period else period.start_on
 
     # -- periods
 
@@ -222,20 +227,6 @@ class NetSuiteReader(PeriodCalendar):
                 answers[key] = Unsure("more than one record carries the key") if key in seen else await judge(row)
                 seen.add(key)
         return answers
-
-
-def facts_of(status: InvoiceStatus) -> dict[str, Any]:
-    """Return what the effect keeps of an invoice: state, number, period, totals as text."""
-    return {
-        "state": status.state.value,
-        "number": status.number,
-        "period": status.period,
-        "currency": status.net.currency,
-        "net": str(status.net.amount),
-        "tax": str(status.tax.amount),
-        "total": str(status.total.amount),
-        "due": str(status.due.amount),
-    }
 
 
 def _may_be_the_same(theirs: Customer | None, ours: Customer) -> bool:

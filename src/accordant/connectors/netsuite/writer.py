@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,7 +71,7 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         return Written(ref=self.ref(CUSTOMER_TYPE, id))
 
     async def adopt_customer(self, ref: ExternalId, *, entity: str, currency: str, key: str) -> Written:
-        """Put our key on a customer and list the currency.
+        """Put our key on a customer that has none, and list the currency; one that we made keeps its first key.
 
         Raises:
             KeyConflict: `erp.customer.key_taken`: the record carries the key of another integration or customer.
@@ -80,30 +81,32 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         fields = ("externalId", "subsidiary")
         record = await self.client.fetch(CUSTOMER_TYPE, ref.value, fields, operation=operation)
         subsidiary = await self.directory.id_of("subsidiary", entity, operation=operation)
-        self._require_free(record.get("externalId"), key)
+        self._require_adoptable(record, subsidiary, entity, key)
+        payload: dict[str, Any] = {"currencyList": {"items": [{"currency": by_name(currency)}]}}
+        if not record.get("externalId"):
+            payload["externalId"] = external_id(key)
+        await self.directory.fill(payload, operation=operation)
+        await self.client.patch(CUSTOMER_TYPE, ref.value, payload, operation=operation, key=key)
+        return Written(ref=ref)
+
+    def _require_adoptable(self, record: Mapping[str, Any], subsidiary: str, entity: str, key: str) -> None:
+        """Refuse a record that is another's, or another entity's."""
+        facts: dict[str, Any] = {"system": self.system, "operation": "adopt_customer"}
+        holder = record.get("externalId")
+        if holder and _subject(key_of(holder)) != _subject(key):
+            raise KeyConflict(
+                "The ERP's customer already carries another key.",
+                code="erp.customer.key_taken",
+                remedy="Find out which integration set the external id; clear it there, or merge the customers.",
+                detail={"external_id": holder},
+                **facts,
+            )
         if str(record["subsidiary"]["id"]) != subsidiary:
             raise Rejected(
                 f"The ERP's customer does not belong to {entity}.",
                 code="erp.customer.wrong_entity",
                 remedy="Bill through the entity the customer belongs to, or create it for this one.",
-                system=self.system,
-                operation=operation,
-            )
-        payload = {"externalId": external_id(key), "currencyList": {"items": [{"currency": by_name(currency)}]}}
-        await self.directory.fill(payload, operation=operation)
-        await self.client.patch(CUSTOMER_TYPE, ref.value, payload, operation=operation, key=key)
-        return Written(ref=ref)
-
-    def _require_free(self, holder: str | None, key: str) -> None:
-        """Refuse to overwrite a key, except another generation of our own."""
-        if holder and key_of(holder).partition("#")[0] != key.partition("#")[0]:
-            raise KeyConflict(
-                "The ERP's customer already carries another key.",
-                code="erp.customer.key_taken",
-                remedy="Find out which integration set the external id; clear it there, or merge the customers.",
-                system=self.system,
-                operation="adopt_customer",
-                detail={"external_id": holder},
+                **facts,
             )
 
     # -- projects
@@ -160,6 +163,11 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         await self.directory.fill(payload, operation=operation)
         await self.client.patch(JOB, project.value, payload, operation=operation, key=key)
         return Written(ref=project)
+
+
+def _subject(key: str) -> str:
+    """Return the canonical id that a key begins with: `cus_1` of `cus_1/uk01/GBP#2`."""
+    return re.split("[/#]", key, maxsplit=1)[0]
 
 
 def _task_payload(project: str, task: Task) -> dict[str, Any]:

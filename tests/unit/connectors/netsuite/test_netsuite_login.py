@@ -11,8 +11,9 @@ from joserfc.jwk import ECKey, RSAKey
 from netsuite_erp import RECORDS, Erp, connect, open_erp
 from pydantic import ValidationError
 
-from accordant.connectors.netsuite import NetSuiteSettings, probe, snapshot
+from accordant.connectors.netsuite import NetSuiteSettings
 from accordant.connectors.netsuite.auth import Signer
+from accordant.connectors.netsuite.diagnostics import Probe, snapshot
 from accordant.kernel import AuthExpired, FixedClock, InvalidInput, Rejected
 
 NOON = datetime(2027, 2, 15, 12, tzinfo=UTC)
@@ -56,7 +57,7 @@ class TestLogin:
 
         connector = connect(erp.sim, client_id="c2", certificate_id="k2", private_key=pem)
 
-        assert erp.run(probe(connector)) == {"system": "netsuite-uk", "subsidiaries": 2, "concurrency_limit": 5}
+        assert erp.run(connector.probe()) == Probe(subsidiaries=2, concurrency_limit=5)
 
     def test_happens_once_for_many_calls(self, erp: Erp) -> None:
         erp.engagement()
@@ -67,7 +68,7 @@ class TestLogin:
         connector = connect(erp.sim, certificate_id="expired")
 
         with pytest.raises(Rejected) as refused:
-            erp.run(probe(connector))
+            erp.run(connector.probe())
 
         assert refused.value.code == "netsuite.login_refused"
         assert "certificate" in refused.value.remedy
@@ -118,13 +119,13 @@ class TestSettings:
         assert missing == {"url", "client_id", "certificate_id", "private_key", "service_item"}
 
     def test_snapshot_shows_nothing_secret(self, erp: Erp) -> None:
-        pem = erp.connector.settings.private_key.get_secret_value()
+        settings = erp.connector.settings
 
-        shown = snapshot(erp.connector.settings)
+        shown = snapshot("netsuite-uk", settings, Probe(2, None))
 
-        assert pem not in str(shown)
-        assert shown["client_id"] == "***"
-        assert shown["url"] == "http://sim"
+        assert settings.private_key.get_secret_value() not in str(shown)
+        assert settings.client_id.get_secret_value() not in shown["settings"].values()
+        assert (shown["settings"]["url"], shown["probe"]["subsidiaries"]) == ("http://sim", 2)
 
     def test_manifest_names_exactly_the_ports_it_implements(self, erp: Erp) -> None:
         import tomllib

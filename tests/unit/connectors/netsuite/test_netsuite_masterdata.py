@@ -139,13 +139,16 @@ class TestAdoption:
         assert found.written.ref == ref
         assert erp.books("customer")[0].facts["currencies"] == ["GBP", "USD"]
 
-    def test_repeats_and_takes_a_later_generation(self, erp: Erp) -> None:
-        ref = erp.connector.ref("customer", self.by_hand(erp))
+    def test_again_for_another_currency_keeps_the_first_key(self, erp: Erp) -> None:
+        ref = erp.customer()
 
-        for key in ("cus_1#1", "cus_1#1", "cus_1#2"):
-            erp.run(erp.connector.adopt_customer(ref, entity="uk01", currency="GBP", key=key))
+        for currency in ("GBP", "USD", "USD"):
+            key = f"cus_1/uk01/{currency}#1"
+            erp.run(erp.connector.adopt_customer(ref, entity="uk01", currency=currency, key=key))
 
-        assert erp.books("customer")[0].key == "cus_1-232"
+        (customer,) = erp.books("customer")
+        assert customer.key == "cus_1-231"
+        assert customer.facts["currencies"] == ["GBP", "USD"]
 
     def test_never_takes_another_integrations_record(self, erp: Erp) -> None:
         ref = erp.connector.ref("customer", self.by_hand(erp, externalId="LEGACY-7"))

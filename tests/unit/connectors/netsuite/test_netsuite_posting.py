@@ -197,8 +197,30 @@ class TestInvoice:
             "tax": "20.00",
             "total": "120.00",
             "due": "120.00",
+            "accounting_on": "2027-02-10",
         }
         assert set(erp.sim.trial_balance().values()) == {Decimal(0)}
+
+    def test_booked_into_another_period_counts_from_its_first_day(self, erp: Erp) -> None:
+        customer, project = erp.engagement()
+        draft = erp.draft(customer, project)
+        erp.sim.state.touch("invoice", draft.ref.value, postingPeriod=erp.periods[2])
+
+        posted = erp.run(erp.connector.post_invoice(draft.ref, key="inv_1/post#1"))
+
+        assert (posted.facts["period"], posted.facts["accounting_on"]) == ("Mar 2027", "2027-03-01")
+
+    def test_lines_without_a_tax_code_take_the_agreed_one(self, erp: Erp) -> None:
+        from netsuite_erp import some_rules
+
+        customer, project = erp.engagement()
+        line = an_invoice("100.00").lines[0].model_copy(update={"tax_code": None})
+        untaxed = erp.draft(customer, project, lines=(line,))
+        erp.run(erp.connector.put_billing_rules(project, some_rules(), key="rules#1"))
+
+        taxed = erp.draft(customer, project, lines=(line,))
+
+        assert (untaxed.facts["tax"], taxed.facts["tax"]) == ("0.00", "20.00")
 
     def test_posted_again_answers_as_posted(self, erp: Erp) -> None:
         customer, project = erp.engagement()
