@@ -7,7 +7,7 @@ may stand several times are always lists.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
@@ -23,6 +23,7 @@ _LISTS = frozenset(
         "Main_Transaction_Data", "Correction_Or_Rescind_Data",
     }
 )  # fmt: skip
+_ONE_DAY = timedelta(days=1)
 _WORKER_IDS = ("Employee_ID", "Contingent_Worker_ID")
 
 
@@ -112,6 +113,7 @@ def worker_key(record: Record) -> str:
 def changes_in(record: Record) -> tuple[Change, ...]:
     """Return a worker's transaction log; a correction counts on the day it left and on the day it went to.
 
+    It counts on the days after, too: what was corrected or rescinded may have been a last day of work.
     Raises KeyError or ValueError on an entry without its moments.
     """
     data = record["Worker_Data"]
@@ -123,7 +125,8 @@ def changes_in(record: Record) -> tuple[Change, ...]:
             for subevent in both.get("Correction_Or_Rescind_Data", []):
                 at = moment(subevent["Transaction_Entry_Moment"])
                 prior = subevent.get("Prior_Effective_Moment")
-                found += [Change(day, at) for day in (*days, *([civil_date(prior)] if prior else []))]
+                touched = {*days, *([civil_date(prior)] if prior else [])}
+                found += [Change(day, at) for day in touched | {day + _ONE_DAY for day in touched}]
     return tuple(found)
 
 

@@ -219,7 +219,38 @@ class TestIncrementalRead:
 
         seen, _ = house.read(watermark)
 
-        assert segments(seen, "valid_from", "cost_center") == [(date(2024, 6, 1), "CC-100")]
+        assert segments(seen, "valid_from", "cost_center") == [
+            (date(2024, 6, 1), "CC-100"),
+            (date(2024, 6, 2), "CC-100"),
+        ]
+
+    def test_a_rescinded_termination_takes_the_day_after_back(self, house):
+        house.hire()
+        leaving = house.force.terminate("21001", date(2025, 3, 31))
+        watermark = house.start()
+        house.force.rescind(leaving)
+
+        seen, _ = house.read(watermark)
+
+        assert segments(seen, "valid_from", "is_active", "left_on") == [
+            (date(2025, 3, 31), True, None),
+            (date(2025, 4, 1), True, None),
+        ]
+
+    def test_a_corrected_termination_moves_the_end(self, house):
+        house.hire()
+        leaving = house.force.terminate("21001", date(2025, 3, 31))
+        watermark = house.start()
+        house.force.correct(leaving, on=date(2025, 5, 31), terminated_on=date(2025, 5, 31))
+
+        seen, _ = house.read(watermark)
+
+        assert segments(seen, "valid_from", "is_active") == [
+            (date(2025, 3, 31), True),
+            (date(2025, 4, 1), True),
+            (date(2025, 5, 31), True),
+            (date(2025, 6, 1), False),
+        ]
 
     def test_a_corrected_hire_date_takes_the_days_before_it_back(self, house):
         wrong = house.hire()
@@ -230,7 +261,9 @@ class TestIncrementalRead:
 
         assert segments(seen, "valid_from", "is_active", "hired_on") == [
             (date(2024, 3, 1), False, date(2024, 5, 1)),
+            (date(2024, 3, 2), False, date(2024, 5, 1)),
             (date(2024, 5, 1), True, date(2024, 5, 1)),
+            (date(2024, 5, 2), True, date(2024, 5, 1)),
         ]
 
     def test_a_corrected_change_moves_to_its_new_day(self, house):
@@ -241,7 +274,12 @@ class TestIncrementalRead:
 
         seen, _ = house.read(watermark)
 
-        assert segments(seen, "valid_from", "location") == [(date(2024, 6, 1), "LON"), (date(2024, 8, 1), "BER")]
+        assert segments(seen, "valid_from", "location") == [
+            (date(2024, 6, 1), "LON"),
+            (date(2024, 6, 2), "LON"),
+            (date(2024, 8, 1), "BER"),
+            (date(2024, 8, 2), "BER"),
+        ]
 
     def test_looks_back_for_entries_that_committed_late(self, house):
         house.hire()
