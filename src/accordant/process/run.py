@@ -52,7 +52,7 @@ from accordant.policies import Decision, PolicySet
 from accordant.ports import Absent, EffectKind, Failed, Found, Port, Unsure, Written, effect_of
 from accordant.process import engagement, records
 from accordant.process.flow import FlowInput, FlowRegistry
-from accordant.process.problem import Problem
+from accordant.process.problem import TELL_AND_ANSWER, Problem
 from accordant.process.saga import Saga
 from accordant.process.together import Together
 
@@ -177,15 +177,29 @@ class Run:
     async def ask(self, name: str, question: Callable[[], Awaitable[B]], model: type[B]) -> B:
         """Ask a connected system (a read); a replay returns the recorded answer."""
         full = self._occurrence(f"ask:{name}")
-        if full in self._taken.steps:
-            return model.model_validate(self._taken.steps[full])
-        self._open += 1
-        try:
-            answer = await question()
-        finally:
-            self._open -= 1
-        await self._db(record_step, self._taken, full, answer.model_dump(mode="json"))
-        return answer
+        waits = 0
+        while full not in self._taken.steps:
+            self._open += 1
+            try:
+                answer = await question()
+            except (*_ANSWERABLE, Retryable) as error:
+                why = error
+            else:
+                await self._db(record_step, self._taken, full, answer.model_dump(mode="json"))
+                return answer
+            finally:
+                self._open -= 1
+            waits += 1
+            await self._wait_out(why, system=why.system or name, about=full, waits=waits)
+        return model.model_validate(self._taken.steps[full])
+
+    async def _wait_out(self, why: AccordantError, *, system: str, about: str, waits: int) -> None:
+        """Wait until a question may be asked again: parked for a system that is away, by a case for a refusal."""
+        if isinstance(why, Retryable):
+            await self._note("waits", system, {"why": why.code})
+            await self.wait_until(datetime.now(UTC) + timedelta(seconds=min(2.0**waits, 300)), why=f"{system}:{about}")
+        else:
+            await self.case(Problem.of(why, about=about, actions=TELL_AND_ANSWER))
 
     async def decide(self, table: str, facts: Mapping[str, Any], *, on: date) -> Decision:
         """Ask a decision table; the answer names its rule and is kept."""

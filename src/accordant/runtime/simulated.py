@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -79,6 +80,6 @@ def _complete(source: Path, target: Path, said: dict[str, Any], more: dict[str, 
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     for name, system in document["systems"].items():
         if name in said["addresses"]:
-            system["url"] = said["addresses"][name]
+            system["url"] = said["addresses"][name] + urlsplit(system["url"]).path
             system["settings"] = {**system.get("settings", {}), **said["settings"].get(name, {}), **more.get(name, {})}
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

@@ -108,6 +108,16 @@ create table ledger_line (
 create index ledger_line_of_contract on ledger_line (contract_id, worked_on);
 select protect('ledger_line');
 
+-- What may be billed of a contract at most, net of credits.
+create table ledger_cap (
+  contract_id text   not null,
+  currency    text   not null,
+  entity      text   not null,
+  cap_m       bigint not null constraint ledger_cap_positive check (cap_m >= 0),
+  primary key (contract_id, currency)
+);
+select protect('ledger_cap');
+
 -- What an act did to a line; the act's kind says which balance the quantity and the amount moved.
 create table ledger_journal (
   act      bigint        not null,
@@ -369,3 +379,28 @@ begin
 end $$;
 create trigger later_guard_credit after update on ledger_line referencing new table as new_rows
   for each statement execute function ledger_guard_credit();
+
+-- Drafts stay within the cap of their contract. The cap's row is locked first, so that drafts of one contract follow
+-- each other; the sum after it sees what the one before has drafted. A draft that only lowers the bill always goes on.
+create function ledger_guard_cap() returns trigger language plpgsql security definer
+  set search_path = accordant, pg_temp as $$
+declare
+  c ledger_cap;
+  used bigint;
+begin
+  if (select kind from ledger_act where id = (select act from new_rows limit 1)) = 'draft' then
+    for c in select * from ledger_cap
+             where (contract_id, currency) in (select contract_id, currency from new_rows group by 1, 2 having sum(drafted_m) > 0)
+             order by contract_id for update loop
+      select sum(drafted_m + billed_m - credited_m) into used from ledger_line
+      where contract_id = c.contract_id and currency = c.currency;
+      if used > c.cap_m then
+        perform ledger_refuse('ledger_over_cap', format('Contract %s would be billed with %s minor units %s, its cap is %s.',
+                              c.contract_id, used, c.currency, c.cap_m));
+      end if;
+    end loop;
+  end if;
+  return null;
+end $$;
+create trigger later_guard_cap after update on ledger_line referencing new table as new_rows
+  for each statement execute function ledger_guard_cap();
