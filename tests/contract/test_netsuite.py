@@ -21,7 +21,21 @@ from accordant.simulators.netsuite import NetSuiteSimulator
 
 SYSTEM = "netsuite-uk"
 KEY = "k_1#1"
-FAULTS = ("429", "500", "expired_token", "timeout_before_commit", "timeout_after_commit", "half_body", "html_error")
+FAULTS = {
+    **{
+        name: {"name": name}
+        for name in (
+            "429",
+            "500",
+            "expired_token",
+            "timeout_before_commit",
+            "timeout_after_commit",
+            "half_body",
+            "html_error",
+        )
+    },
+    "outage": {"name": "500", "times": None},  # from here on it is down: asking a read again does not help
+}
 CALLS = "* /services/rest/[rqa][eus][cey]*"  # records, queries, jobs; not the login
 HOSTILE = '=HYPERLINK("A|B") O\'Brien שלום 😀'
 CUSTOMER = Customer(id="cus_1", name=HOSTILE, country="GB", city="Leeds", vat_number="GB111")
@@ -274,7 +288,7 @@ class TestWriteUnderFault:
 
     def test_its_word_agrees_with_the_books(self, name: str, step: int, fault: str) -> None:
         world, write = World.begin(), WRITES[name]
-        armed = world.sim.faults.arm(Fault(fault, on=CALLS, after=step))
+        armed = world.sim.faults.arm(Fault(**FAULTS[fault], on=CALLS, after=step))
 
         async def story(connector: NetSuiteConnector) -> tuple[str, bool]:
             try:
@@ -289,21 +303,23 @@ class TestWriteUnderFault:
 
         said, found = world.run(story)
 
-        assert armed.struck == 1
+        assert armed.struck >= 1
         assert (write.made(world) == write.expected) or not found
         assert said == "unknown" or (said == "done") == found
 
     def test_looked_up_and_sent_again_it_is_there_once(self, name: str, step: int, fault: str) -> None:
         world, write = World.begin(), WRITES[name]
-        world.sim.faults.arm(Fault(fault, on=CALLS, after=step))
+        world.sim.faults.arm(Fault(**FAULTS[fault], on=CALLS, after=step))
 
         async def story(connector: NetSuiteConnector) -> None:
             try:
                 await write.do(connector, world)
             except UnknownOutcome:
+                world.sim.faults.clear()
                 if not isinstance(await write.find(connector, world), Found):
                     await write.do(connector, world)
             except AccordantError:
+                world.sim.faults.clear()
                 await write.do(connector, world)
 
         world.run(story)
