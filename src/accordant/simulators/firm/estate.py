@@ -39,12 +39,13 @@ _INTEGRATION_USER = "1"  # of a fresh Kantata account
 
 
 def read_addresses(estate: Path) -> dict[str, str]:
-    """Return the addresses of the simulated systems that an estate file names, by system.
+    """Return the addresses of the simulated systems that an estate file names, by system, without any path.
 
     A system that this package does not simulate, a real one beside the others, is left out.
     """
     systems = yaml.safe_load(estate.read_text(encoding="utf-8"))["systems"]
-    return {name: row["url"] for name, row in systems.items() if row.get("simulated") and name in ADDRESSES}
+    urls = {name: urlsplit(row["url"]) for name, row in systems.items() if row.get("simulated") and name in ADDRESSES}
+    return {name: f"{url.scheme}://{url.netloc}" for name, url in urls.items()}
 
 
 class SimulatedEstate:
