@@ -4,6 +4,7 @@ No system is called here and no rule of a firm decides here; pricing policy, doc
 """
 
 from accordant.ledger.approval import approve, hold, price, release, withdraw
+from accordant.ledger.caps import room_under_cap, set_cap
 from accordant.ledger.invariants import invariants
 from accordant.ledger.invoicing import credit, draft, post, undraft
 from accordant.ledger.models import (
@@ -80,6 +81,8 @@ __all__ = [
     "price",
     "release",
     "relieve",
+    "room_under_cap",
+    "set_cap",
     "sign_off",
     "undraft",
     "withdraw",

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from accordant.kernel import Bug, InvalidInput, InvoiceId, KeyConflict, Money, Rejected
+from accordant.ledger.caps import cut_to_cap
 from accordant.ledger.lines import change, lock, move, one_currency, query, record_act, share_of, take, take_open
 from accordant.ledger.models import AllOpen, By, Credited, Draft, Part, Posted, Share
 from accordant.ledger.rejections import rejected, translated
@@ -20,14 +21,14 @@ _DUST = Decimal("0.0010")  # a quantity that thirds and sevenths leave behind go
 
 @translated
 def draft(connection: Connection, invoice_id: InvoiceId, what: AllOpen | Sequence[Part], by: By) -> Draft:
-    """Put lines on the draft of an invoice: everything open of a contract, or named parts.
+    """Put lines on the draft of an invoice: everything open of a contract as far as its cap, or named parts.
 
     An invoice is drafted once. Asking again for everything open answers with what stands on it, so lines approved
     meanwhile wait for the next invoice; asking for the same parts again does, too.
 
     Raises:
-        Rejected: `ledger.nothing_open`, `ledger.over_billed`, `ledger.line_held`, `ledger.line_unpriced`,
-            `ledger.line_on_other_invoice`, `ledger.invoice_posted`, `ledger.invoice_drafted`.
+        Rejected: `ledger.nothing_open`, `ledger.over_billed`, `ledger.over_cap`, `ledger.line_held`,
+            `ledger.line_unpriced`, `ledger.line_on_other_invoice`, `ledger.invoice_posted`, `ledger.invoice_drafted`.
     """
     _lock_invoice(connection, invoice_id)
     _require_unposted(connection, invoice_id)
@@ -36,7 +37,8 @@ def draft(connection: Connection, invoice_id: InvoiceId, what: AllOpen | Sequenc
         return _same_draft(connection, invoice_id, standing, what)
     if isinstance(what, AllOpen):
         rows = _lock_all_open(connection, what)
-        shares = [share_of(row, row.open_q, row.open_m) for row in rows.values()]
+        whole = [share_of(row, row.open_q, row.open_m) for row in rows.values()]
+        shares = cut_to_cap(connection, what.contract_id, whole, rows)
     else:
         rows = lock(connection, (part.line_id for part in what))
         shares = [_draftable(rows, part) for part in sorted(what, key=lambda part: part.line_id)]
@@ -213,7 +215,8 @@ def _same_draft(connection: Connection, invoice_id: str, standing: dict[str, Any
 def _lock_all_open(connection: Connection, what: AllOpen) -> dict[str, Any]:
     found = query(
         connection,
-        """select id, entity, currency, contract_id, project_id, open_q, open_m from ledger_state s
+        """select id, entity, currency, contract_id, project_id, worked_on, open_q, open_m, over_q, over_m
+           from ledger_state s
            where contract_id = %(contract)s and worked_on between %(since)s and %(until)s
              and project_id = coalesce(%(project)s, project_id)
              and (open_q <> 0 or open_m <> 0) and over_q = 0 and over_m = 0
@@ -234,7 +237,9 @@ def _nothing_open(connection: Connection, what: AllOpen | Sequence[Part]) -> Rej
         connection,
         """select count(*) filter (where hold_reason <> '') as held,
                   count(*) filter (where unit_price is null) as unpriced,
-                  count(*) filter (where open_invoice is not null) as drafted
+                  count(*) filter (where open_invoice is not null) as drafted,
+                  count(*) filter (where hold_reason = '' and unit_price is not null and open_invoice is null
+                                     and over_q = 0 and over_m = 0) as free
            from ledger_state where contract_id = %(contract)s and worked_on between %(since)s and %(until)s
              and project_id = coalesce(%(project)s, project_id) and (open_q <> 0 or open_m <> 0 or drafted_m <> 0)""",
         contract=what.contract_id,
@@ -245,7 +250,7 @@ def _nothing_open(connection: Connection, what: AllOpen | Sequence[Part]) -> Rej
     return rejected(
         "ledger.nothing_open",
         f"Contract {what.contract_id} has nothing to bill until {what.until_on}: {why.held} lines held, "
-        f"{why.unpriced} without a price, {why.drafted} on another draft.",
+        f"{why.unpriced} without a price, {why.drafted} on another draft, {why.free} beyond the contract's cap.",
     )
 
 

@@ -21,6 +21,11 @@ _RULES: dict[str, tuple[tuple[str, ...], str, str]] = {
         "More would be billed than is approved.",
         "Bill at most what is open, or have more approved first.",
     ),
+    "ledger.over_cap": (
+        ("ledger_over_cap",),
+        "More would be billed than the contract's cap allows.",
+        "Leave the surplus open, write it off, or agree a higher cap with the client.",
+    ),
     "ledger.over_credited": (
         ("ledger_over_credited", "ledger_line_credit"),
         "More would be credited than the invoice billed.",

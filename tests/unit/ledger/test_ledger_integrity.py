@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-from ledger_builders import BY, END_OF_MAY, EVERYTHING, MAY, a_line, approved, bill, line, take_back
+from ledger_builders import BY, END_OF_MAY, EVERYTHING, MAY, a_line, approved, bill, gbp, line, take_back
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from accordant.kernel import Period, Rejected
-from accordant.ledger import Part, approve, draft, hold, invariants, line_states, sign_off
+from accordant.ledger import Part, approve, draft, hold, invariants, line_states, set_cap, sign_off
 from accordant.platform.storage import DOOR, Database, as_role, execute, one, rows
 
 
@@ -364,6 +364,15 @@ class TestManyWorkersAtOnce:
         with database.begin() as connection:
             assert all(found.quantity.drafted in (0, 8) for found in line_states(connection, ids))
             assert invariants(connection) == []
+
+    def test_drafts_of_one_contract_stay_together_within_its_cap(self, database):
+        with database.begin() as connection:
+            set_cap(connection, "con_1", "uk01", gbp("2500"))
+            approved(connection, *(a_line(f"tim_{n}", "8", "100") for n in range(8)))
+
+        outcomes = race(8, lambda worker: try_draft(database, f"inv_{worker}", [Part(f"tim_{worker}")]))
+
+        assert sorted(outcomes) == ["drafted"] * 3 + ["ledger.over_cap"] * 5
 
     def test_the_same_delivery_by_all_is_recorded_once(self, database):
         lines = [a_line(f"tim_{n}") for n in range(50)]
