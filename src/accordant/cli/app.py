@@ -1,0 +1,138 @@
+"""The commands, as a menu; the work is done in `runtime` and the rooms below."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accordant.kernel import AccordantError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Accordant: every system agrees, from signed contract to collected cash.")
+drill_app = typer.Typer(no_args_is_help=True, help="Break things on purpose and judge the books afterwards.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit trail.")
+app.add_typer(drill_app, name="drill")
+app.add_typer(audit_app, name="audit")
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file; `-` for the screen.")]
+
+
+def main() -> None:
+    """Run a command; an error is told in one sentence with its remedy."""
+    try:
+        app(standalone_mode=False)
+    except AccordantError as error:
+        print(f"accordant: {error.message}", file=sys.stderr)
+        if error.remedy:
+            print(f"           {error.remedy}", file=sys.stderr)
+        sys.exit(2)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
+            error.show()
+            sys.exit(2)
+        raise
+
+
+@app.command()
+def demo(
+    *,
+    erp: Annotated[str, typer.Option(help="netsuite (simulated) or tryton (a real one).")] = "netsuite",
+    psa: Annotated[str, typer.Option(help="kantata.")] = "kantata",
+    headless: Annotated[bool, typer.Option("--headless", help="Play the story, judge the books, end.")] = False,
+    engagements: Annotated[int, typer.Option(help="How many deals are won.")] = 24,
+    lines: Annotated[int, typer.Option(help="How many lines of time are logged.")] = 5200,
+    seed: Annotated[int, typer.Option(help="Of the generated firm.")] = 7,
+    json: Json = None,
+) -> None:
+    """Bring up a simulated firm and show its work, from won deals to paid invoices."""
+    from accordant.runtime.demo import Plan, run_demo
+
+    plan = Plan(erp=erp, psa=psa, headless=headless, engagements=engagements, lines=lines, seed=seed)
+    sys.exit(run_demo(plan, json))
+
+
+@app.command()
+def check(estate: Annotated[Path, typer.Argument(help="Folder of the estate.")] = Path("estates/demo")) -> None:
+    """Validate an estate without calling any system; every finding says where and what to do."""
+    from accordant.runtime.checks import check_estate
+
+    findings = check_estate(estate)
+    for finding in findings:
+        print(finding)
+    print(f"{estate}: {'no findings' if not findings else f'{len(findings)} findings'}")
+    sys.exit(1 if findings else 0)
+
+
+@app.command()
+def worker() -> None:
+    """Run flows and read feeds until stopped; start as many as you like on one database."""
+    from accordant.runtime.settings import Settings
+    from accordant.runtime.worker import run_worker
+
+    url = os.environ.get("ACCORDANT_WORKER_URL") or Settings().database_url
+    if not url:
+        print("accordant: a worker needs ACCORDANT_DATABASE_URL, or `accordant serve` to start it.", file=sys.stderr)
+        sys.exit(2)
+    asyncio.run(run_worker(Settings(), url))
+
+
+@app.command()
+def serve(
+    *, attached: Annotated[bool, typer.Option("--attached", hidden=True, help="Only the doors; a supervisor has the rest.")] = False
+) -> None:
+    """Run the product: the embedded database unless one is given, workers, API and console."""
+    from accordant.runtime.serve import serve_all, serve_doors
+
+    serve_doors() if attached else serve_all()
+
+
+@app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(help="Of the generated firm.")] = 7,
+    engagements: Annotated[int, typer.Option(help="Deals.")] = 24,
+    lines: Annotated[int, typer.Option(help="Lines of time.")] = 5200,
+    systems: Annotated[str, typer.Option(help="Comma-separated; all by default.")] = "",
+) -> None:
+    """Serve the simulated vendor systems alone, for connector authors."""
+    from accordant.simulators.firm.__main__ import main as serve_firm
+
+    chosen = ["--systems", systems] if systems else []
+    serve_firm(["--seed", str(seed), "--engagements", str(engagements), "--lines", str(lines), *chosen])
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="File to write.")]) -> None:
+    """Write a consistent copy of the database to one file, while the product goes on."""
+    from accordant.platform.storage import backup as write
+    from accordant.runtime.place import open_place
+    from accordant.runtime.settings import Settings
+
+    with open_place(Settings()) as place:
+        write(place.owner, target)
+    print(f"{target}: {target.stat().st_size:,} bytes")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="File that `accordant backup` wrote.")],
+    name: Annotated[str, typer.Option(help="Database to fill; it must be empty.")] = "accordant_restored",
+) -> None:
+    """Fill an empty database from a backup."""
+    from accordant.runtime.recovery import restore_into
+    from accordant.runtime.settings import Settings
+
+    counts = restore_into(Settings(), source, name)
+    for table, count in counts.items():
+        print(f"{table:24}{count:>12,}")
+
+
+if __name__ == "__main__":
+    main()
