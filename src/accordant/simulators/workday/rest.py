@@ -72,7 +72,8 @@ def rest_door(sim: WorkdaySimulator, scope: str, answer: Callable[[WorkdaySimula
 
 def list_workers(sim: WorkdaySimulator, request: Request) -> dict[str, Any]:
     """List workers as of today; those who left are not in it."""
-    return _page(request, [shapes.rest_worker(sim.force, w) for w in _today(sim) if w.active])
+    managers = _managers(sim)
+    return _page(request, [shapes.rest_worker(sim.force, w, managers) for w in _today(sim) if w.active])
 
 
 def get_worker(sim: WorkdaySimulator, request: Request) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def get_worker(sim: WorkdaySimulator, request: Request) -> dict[str, Any]:
     worker = sim.force.snapshot(known or "", sim.now().date(), sim.now())
     if worker is None or not worker.active:
         raise RestError(404, "not found", "A404", "id")
-    return shapes.rest_worker(sim.force, worker)
+    return shapes.rest_worker(sim.force, worker, _managers(sim))
 
 
 def list_supervisory_organizations(sim: WorkdaySimulator, request: Request) -> dict[str, Any]:
@@ -145,6 +146,10 @@ def _report_body(rows: list[dict[str, str]], form: str) -> Response:
 
 def _today(sim: WorkdaySimulator) -> list[Snapshot]:
     return list(sim.force.snapshots(sim.now().date(), sim.now()))
+
+
+def _managers(sim: WorkdaySimulator) -> frozenset[str]:
+    return frozenset(w.facts["manager"] for w in _today(sim))
 
 
 def _page(request: Request, rows: list[dict[str, Any]]) -> dict[str, Any]:

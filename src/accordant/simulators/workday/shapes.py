@@ -164,8 +164,8 @@ def job_profile(id: str, facts: dict[str, Any]) -> Element:
     )
 
 
-def rest_worker(force: Workforce, worker: Snapshot) -> dict[str, Any]:
-    """Return a worker as REST lists it."""
+def rest_worker(force: Workforce, worker: Snapshot, managers: frozenset[str]) -> dict[str, Any]:
+    """Return a worker as REST lists it; `managers` are the ids of those who manage somebody."""
     facts = worker.facts
     place = force.organizations.get(facts["supervisory_org"], {"name": "", "wid": ""})
     return {
@@ -175,7 +175,7 @@ def rest_worker(force: Workforce, worker: Snapshot) -> dict[str, Any]:
         "workerId": worker.id,
         "businessTitle": facts["business_title"] or _profile(force, facts)["title"],
         "primaryWorkEmail": facts.get("email"),
-        "isManager": any(s.facts["manager"] == worker.id for s in force.snapshots(worker.as_of, worker.known_at)),
+        "isManager": worker.id in managers,
         "primarySupervisoryOrganization": {"id": place["wid"], "descriptor": place["name"]},
     }
 

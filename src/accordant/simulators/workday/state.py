@@ -105,6 +105,8 @@ class Workforce:
 
     def __post_init__(self) -> None:
         self._random = Random(self.seed)  # noqa: S311 - a simulated firm must repeat itself
+        self._logs: dict[str, list[Transaction]] = {}
+        self._ids_by_wid: dict[str, str] = {}
         self.organization("SUP-TOP", "Meridian", "SUPERVISORY")
 
     def organization(self, id: str, name: str, kind: str) -> None:
@@ -163,19 +165,19 @@ class Workforce:
     def ordinary(self, entry: Transaction) -> Transaction:
         """Return the ordinary entry at the root of corrections of corrections."""
         while entry.changes is not None:
-            entry = next(t for t in self.transactions if t.id == entry.changes)
+            entry = next(t for t in self._logs[entry.worker] if t.id == entry.changes)
         return entry
 
     def effective_day(self, entry: Transaction, known_at: datetime) -> date:
         """Return the day an entry holds from as known at a moment: that of its last correction, if it has one."""
-        for other in self.transactions:
+        for other in self._logs[entry.worker]:
             if other.changes == entry.id and not other.is_rescind and other.entered_at <= known_at:
                 return self.effective_day(other, known_at)
         return entry.effective_on
 
     def ids(self) -> list[str]:
         """Return every worker id, in order of first entry."""
-        return list(dict.fromkeys(t.worker for t in self.transactions))
+        return list(self._logs)
 
     def snapshot(self, id: str, as_of: date, known_at: datetime) -> Snapshot | None:
         """Return a worker on a day as known at a moment; None before the hire, or when it was rescinded."""
@@ -189,12 +191,11 @@ class Workforce:
 
     def log_of(self, id: str) -> list[Transaction]:
         """Return a worker's entries by effective day, then by entry."""
-        mine = [t for t in self.transactions if t.worker == id]
-        return sorted(mine, key=lambda t: (t.effective_on, t.entered_at))
+        return sorted(self._logs.get(id, ()), key=lambda t: (t.effective_on, t.entered_at))
 
     def by_wid(self, wid: str) -> str | None:
         """Return the worker id behind a WID."""
-        return next((id for id, known in self.wids.items() if known == wid), None)
+        return self._ids_by_wid.get(wid)
 
     def snapshots(self, as_of: date, known_at: datetime) -> Iterator[Snapshot]:
         """Yield every worker who exists on a day."""
@@ -206,7 +207,10 @@ class Workforce:
         return f"{self._random.getrandbits(128):032x}"
 
     def _enter(self, id: str, kind: str, on: date, facts: Facts, at: datetime | None) -> Transaction:
-        self.wids.setdefault(id, self.wid())
+        if id not in self.wids:
+            self.wids[id] = self.wid()
+            self._ids_by_wid[self.wids[id]] = id
         entry = Transaction(self.wid(), id, kind, on, at or self.now(), facts)
         self.transactions.append(entry)
+        self._logs.setdefault(id, []).append(entry)
         return entry

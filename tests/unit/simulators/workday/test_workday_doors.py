@@ -93,6 +93,14 @@ class TestRestWorkers:
         assert by_wid["businessTitle"] == "Consultant"
         assert tenant.get(f"{STAFFING}/workers/Employee_ID=9").json()["errors"][0]["code"] == "A404"
 
+    def test_says_who_manages_somebody(self, tenant):
+        tenant.hire("20001")
+        tenant.hire("21001", manager="20001")
+
+        rows = tenant.get(f"{STAFFING}/workers").json()["data"]
+
+        assert {w["workerId"]: w["isManager"] for w in rows} == {"20001": True, "21001": False}
+
     def test_lists_supervisory_organizations(self, tenant):
         body = tenant.get(f"{STAFFING}/supervisoryOrganizations").json()
 
