@@ -1,4 +1,4 @@
-"""The people of the demo estate act on cases and approvals as they are."""
+"""The people of an estate act on cases and approvals as they are."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from accordant.cases import (
 from accordant.governance import load
 from accordant.kernel import Rejected
 
-DEMO = Path(__file__).parents[3] / "estates/demo"
+ESTATE = Path(__file__).parents[1] / "governance/estate"
 SEEN = view_hash(a_question().view)
 
 
 @pytest.fixture(scope="module")
 def access():
-    return load(DEMO).access
+    return load(ESTATE).access
 
 
 def approve(database, actor: Actor, **question):
@@ -40,7 +40,7 @@ def approve(database, actor: Actor, **question):
         return decide(connection, id, actor=actor, decision=Decision.APPROVE, view_hash=SEEN, at=NOON)
 
 
-class TestDemoPeople:
+class TestPeopleOfAnEstate:
     def test_finance_approves_within_its_entity_and_limit(self, database, access):
         assert approve(database, access.actor("orla.fennick"), money=gbp(250_000)).decided_by == "90001"
 

@@ -10,12 +10,13 @@ from accordant.governance import check, content_of, load
 from accordant.kernel import InvalidInput, NotFound
 
 DEMO = Path(__file__).parents[3] / "estates/demo"
+ESTATE = Path(__file__).parent / "estate"
 ON = date(2026, 11, 20)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return Path(shutil.copytree(DEMO, tmp_path / "estate"))
+    return Path(shutil.copytree(ESTATE, tmp_path / "estate"))
 
 
 def edit(folder, file, old, new):
@@ -38,41 +39,46 @@ class TestDemoEstate:
     def test_has_no_finding(self):
         assert check(DEMO, on=ON) == []
 
+
+class TestEstate:
+    def test_has_no_finding(self):
+        assert check(ESTATE, on=ON) == []
+
     def test_routes_each_role_to_its_instance(self):
-        estate = load(DEMO)
+        estate = load(ESTATE)
 
         assert estate.route("erp", "uk01", ON) == "netsuite-main"
         assert estate.route("crm", "de01", ON) == "salesforce-main"
         assert estate.system("kantata-main").simulated
 
     def test_has_a_known_cut_off_per_entity(self):
-        uk = load(DEMO).entity("uk01")
+        uk = load(ESTATE).entity("uk01")
 
         assert uk.cut_off_after(datetime(2026, 11, 20, tzinfo=UTC)) == datetime(2026, 12, 2, 18, tzinfo=UTC)
         assert uk.cut_off_after(datetime(2026, 12, 2, 18, tzinfo=UTC)) == datetime(2027, 1, 2, 18, tzinfo=UTC)
 
     def test_keeps_the_cut_off_on_the_wall_clock_when_summer_time_begins(self):
-        us = load(DEMO).entity("us01")
+        us = load(ESTATE).entity("us01")
 
         assert us.cut_off_after(datetime(2027, 3, 1, tzinfo=UTC)) == datetime(2027, 3, 3, 23, tzinfo=UTC)
         assert us.cut_off_after(datetime(2027, 3, 20, tzinfo=UTC)) == datetime(2027, 4, 3, 22, tzinfo=UTC)
 
     def test_knows_two_accounts_of_one_person(self):
-        access = load(DEMO).access
+        access = load(ESTATE).access
 
         assert access.actor("juno.abelard").worker_number == access.actor("juno.abelard-ops").worker_number
 
     def test_says_who_has_no_access(self):
         with pytest.raises(NotFound, match=r"nobody\.here has no access"):
-            load(DEMO).access.actor("nobody.here")
+            load(ESTATE).access.actor("nobody.here")
 
     def test_finds_who_can_act_in_an_entity(self):
-        actors = load(DEMO).access.actors_in("finance_operations", "us01")
+        actors = load(ESTATE).access.actors_in("finance_operations", "us01")
 
         assert [actor.id for actor in actors] == ["maren.quill", "juno.abelard"]
 
     def test_hides_an_entity_from_who_has_another(self):
-        actor = load(DEMO).access.actor("orla.fennick")
+        actor = load(ESTATE).access.actor("orla.fennick")
 
         assert actor.may("billing:act", "uk01")
         assert not actor.may("billing:act", "us01")
@@ -82,7 +88,7 @@ class TestDemoEstate:
 class TestContentHash:
     def test_changes_with_any_file_and_only_then(self, folder):
         before = content_of(folder)
-        assert content_of(DEMO) == before
+        assert content_of(ESTATE) == before
 
         edit(folder, "ownership/deal.yaml", "steward: account_team", "steward: delivery")
 
@@ -261,6 +267,20 @@ class TestRouting:
         assert estate.route("erp", "uk01", ON, "Invoice") == "s4-eu"
         assert estate.route("erp", "uk01", ON, "Project") == "netsuite-main"
         assert estate.route("erp", "uk01", ON) == "netsuite-main"
+
+    def test_a_row_for_an_object_is_stronger_than_a_later_one_for_all(self, two_erps):
+        self.rows(
+            two_erps,
+            "use: s4-eu",
+            "when: {object: Invoice}, use: s4-eu",
+            "when: {entity: uk01}, use: s4-eu",
+            "when: {from: 2026-06-01}, use: netsuite-main",
+        )
+        estate = load(two_erps)
+
+        assert estate.route("erp", "us01", ON, "Invoice") == "s4-eu"
+        assert estate.route("erp", "uk01", ON) == "s4-eu"
+        assert estate.route("erp", "us01", ON) == "netsuite-main"
 
     def test_finds_two_rows_that_begin_together(self, two_erps):
         self.rows(two_erps, "use: netsuite-main", "use: s4-eu")

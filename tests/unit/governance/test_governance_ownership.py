@@ -9,7 +9,7 @@ from accordant.canonical import Contract, Customer, Deal, DealStage
 from accordant.governance import ObjectOwnership, Ownership, load
 from accordant.kernel import InvalidInput, OwnershipConflict
 
-DEMO = Path(__file__).parents[3] / "estates/demo"
+ESTATE = Path(__file__).parent / "estate"
 ON = date(2026, 11, 20)
 
 
@@ -26,47 +26,47 @@ def judge(ownership, before, after, roles, *, kind="customer", entity="", on=ON)
 
 
 @pytest.fixture(scope="module")
-def demo():
-    return load(DEMO).ownership
+def estate():
+    return load(ESTATE).ownership
 
 
 class TestJudge:
-    def test_accepts_what_the_owner_changes(self, demo):
-        judgement = judge(demo, a_customer(), a_customer(city="York"), "crm")
+    def test_accepts_what_the_owner_changes(self, estate):
+        judgement = judge(estate, a_customer(), a_customer(city="York"), "crm")
 
         assert judgement.accepted == {"city": "York"}
         assert judgement.refused == ()
         assert judgement.merged() == a_customer(city="York")
 
-    def test_refuses_what_another_changes_and_names_the_owner(self, demo):
-        judgement = judge(demo, a_customer(), a_customer(vat_number="GB999"), "crm")
+    def test_refuses_what_another_changes_and_names_the_owner(self, estate):
+        judgement = judge(estate, a_customer(), a_customer(vat_number="GB999"), "crm")
 
         (refusal,) = judgement.refused
         assert (refusal.field, refusal.owner, refusal.steward) == ("vat_number", "erp", "steward")
         assert (refusal.kept, refusal.offered) == ("GB100", "GB999")
         assert judgement.merged() == a_customer()
 
-    def test_takes_the_owned_part_of_a_two_sided_change(self, demo):
-        judgement = judge(demo, a_customer(), a_customer(vat_number="GB999", city="York"), "erp")
+    def test_takes_the_owned_part_of_a_two_sided_change(self, estate):
+        judgement = judge(estate, a_customer(), a_customer(vat_number="GB999", city="York"), "erp")
 
         assert judgement.accepted == {"vat_number": "GB999"}
         assert [refusal.field for refusal in judgement.refused] == ["city"]
         assert judgement.merged() == a_customer(vat_number="GB999")
 
-    def test_gives_the_same_result_whichever_system_speaks_first(self, demo):
+    def test_gives_the_same_result_whichever_system_speaks_first(self, estate):
         start = a_customer()
         from_crm, from_erp = a_customer(city="York", vat_number="GB1"), a_customer(city="Leeds", vat_number="GB2")
 
-        crm_first = judge(demo, judge(demo, start, from_crm, "crm").merged(), from_erp, "erp").merged()
-        erp_first = judge(demo, judge(demo, start, from_erp, "erp").merged(), from_crm, "crm").merged()
+        crm_first = judge(estate, judge(estate, start, from_crm, "crm").merged(), from_erp, "erp").merged()
+        erp_first = judge(estate, judge(estate, start, from_erp, "erp").merged(), from_crm, "crm").merged()
 
         assert crm_first == erp_first == a_customer(city="York", vat_number="GB2")
 
-    def test_lets_the_crm_name_the_vat_number_of_a_new_customer_only(self, demo):
-        assert judge(demo, None, a_customer(), "crm").refused == ()
+    def test_lets_the_crm_name_the_vat_number_of_a_new_customer_only(self, estate):
+        assert judge(estate, None, a_customer(), "crm").refused == ()
 
-    def test_refuses_a_new_object_whose_required_field_is_anothers(self, demo):
-        judgement = judge(demo, None, a_customer(), "erp")
+    def test_refuses_a_new_object_whose_required_field_is_anothers(self, estate):
+        judgement = judge(estate, None, a_customer(), "erp")
 
         with pytest.raises(OwnershipConflict, match="needs `name`, which only the crm may set"):
             judgement.merged()
@@ -79,8 +79,8 @@ class TestJudge:
         assert judgement.merged().lei is None
         assert [refusal.offered for refusal in judgement.refused] == ["L1"]
 
-    def test_sees_no_change_where_there_is_none(self, demo):
-        judgement = judge(demo, a_customer(), a_customer(), "psa")
+    def test_sees_no_change_where_there_is_none(self, estate):
+        judgement = judge(estate, a_customer(), a_customer(), "psa")
 
         assert judgement.accepted == {}
         assert judgement.refused == ()
@@ -99,8 +99,8 @@ class TestJudge:
         assert judgement.accepted == {"extensions.tier": "A"}
         assert judgement.merged().extensions == {"credit_limit": 10, "tier": "A"}
 
-    def test_lets_a_system_with_two_roles_use_both(self, demo):
-        judgement = judge(demo, a_customer(), a_customer(vat_number="GB999", city="York"), ["crm", "erp"])
+    def test_lets_a_system_with_two_roles_use_both(self, estate):
+        judgement = judge(estate, a_customer(), a_customer(vat_number="GB999", city="York"), ["crm", "erp"])
 
         assert judgement.refused == ()
 
@@ -111,9 +111,9 @@ class TestJudge:
             judge(ownership, a_customer(), a_customer(street="High Street"), "crm")
         assert refused.value.code == "ownership.no_owner"
 
-    def test_refuses_an_object_without_rows(self, demo):
+    def test_refuses_an_object_without_rows(self, estate):
         with pytest.raises(InvalidInput, match="Nobody owns a tax_rule"):
-            demo.owner("tax_rule", "rate", entity="", on=ON)
+            estate.owner("tax_rule", "rate", entity="", on=ON)
 
 
 class TestConditions:

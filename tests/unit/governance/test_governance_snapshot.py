@@ -9,12 +9,12 @@ from accordant.governance import content_of, load, store_snapshot, write_snapsho
 from accordant.kernel import NotFound
 from accordant.platform.storage import rows
 
-DEMO = Path(__file__).parents[3] / "estates/demo"
+ESTATE = Path(__file__).parent / "estate"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return Path(shutil.copytree(DEMO, tmp_path / "estate"))
+    return Path(shutil.copytree(ESTATE, tmp_path / "estate"))
 
 
 class TestSnapshot:

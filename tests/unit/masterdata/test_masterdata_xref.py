@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -56,21 +57,41 @@ class TestResolve:
             resolve(connection, [(ref("001"), "deal", "dea")])
 
     def test_gives_one_id_when_many_transactions_meet_the_same_new_records(self, database):
-        barrier = threading.Barrier(6)
+        barrier = threading.Barrier(4)
 
-        def work(turn):
-            values = [f"{n:03d}" for n in range(200)]
-            asked = customers(*(values if turn % 2 else reversed(values)))
+        def work(_):
             with database.begin() as connection:
                 barrier.wait()
-                return resolve(connection, asked)
+                return resolve(connection, customers(*(f"{n:03d}" for n in range(200))))
 
-        with ThreadPoolExecutor(6) as pool:
-            answers = list(pool.map(work, range(6)))
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(work, range(4)))
 
         assert all(answer == answers[0] for answer in answers)
         with database.begin() as connection:
             assert one(connection, "select count(*) n from xref").n == 200
+
+    def test_does_not_wait_in_a_circle_when_two_ask_in_opposite_order(self, database):
+        def work(*values):
+            with database.begin() as connection:
+                return resolve(connection, customers(*values))
+
+        with ThreadPoolExecutor(2) as pool:
+            with database.begin() as connection:
+                resolve(connection, customers("m"))  # both stop here, each holding what it took before
+                both = [pool.submit(work, "z", "m", "a"), pool.submit(work, "a", "m", "z")]
+                wait_for_waiters(connection, 2)
+            first, second = (answer.result() for answer in both)
+
+        assert first == second
+
+
+def wait_for_waiters(connection, count):
+    """Return once that many transactions wait for others."""
+    deadline = time.monotonic() + 5
+    while one(connection, "select count(*) n from pg_locks where not granted").n < count:
+        assert time.monotonic() < deadline, "they do not wait"
+        time.sleep(0.01)
 
 
 class TestEntityScope:
