@@ -77,21 +77,23 @@ class EffectSpec:
         look_up: name of the plural look-up on the same port, ``find_projects(keys) -> LookUp``.
         batch: the operation takes many keyed items and answers with `Outcomes`.
         moves_money: it posts, credits or pays; only connectors computed as `write-money` may run it.
+        repeatable: done twice it answers as done; it is sent again instead of being looked up.
     """
 
     kind: EffectKind
     look_up: str
     batch: bool = False
     moves_money: bool = False
+    repeatable: bool = False
 
 
 def effect(
-    kind: EffectKind, look_up: str, *, batch: bool = False, moves_money: bool = False
+    kind: EffectKind, look_up: str, *, batch: bool = False, moves_money: bool = False, repeatable: bool = False
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Mark a port's operation as a write outside."""
 
     def mark(operation: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        operation.__effect__ = EffectSpec(kind, look_up, batch, moves_money)  # type: ignore[attr-defined]  # our mark
+        operation.__effect__ = EffectSpec(kind, look_up, batch, moves_money, repeatable)  # type: ignore[attr-defined]  # our mark
         return operation
 
     return mark

@@ -99,12 +99,12 @@ class InvoicePosting(Port):
     async def draft_invoice(self, invoice: Invoice, *, customer: ExternalId, project: ExternalId, key: str) -> Written:
         """Create the draft under our key; facts carry net, tax and total as text."""
 
-    @effect(EffectKind.ACT, look_up="find_invoices")
+    @effect(EffectKind.ACT, look_up="find_invoices", repeatable=True)
     @abstractmethod
     async def delete_draft(self, invoice: ExternalId, *, key: str) -> Written:
         """Remove a draft; a posted invoice is Rejected."""
 
-    @effect(EffectKind.ACT, look_up="find_invoices", moves_money=True)
+    @effect(EffectKind.ACT, look_up="find_invoices", moves_money=True, repeatable=True)
     @abstractmethod
     async def post_invoice(self, invoice: ExternalId, *, key: str) -> Written:
         """Post the draft: the pivot. Facts carry number, period and totals. Posting a posted invoice answers as posted.

@@ -51,7 +51,7 @@ class Workspaces(Port):
     async def create_workspace(self, request: WorkspaceRequest, *, key: str) -> Written:
         """Create the workspace with its people; facts carry `unknown_people`, the count of addresses not found."""
 
-    @effect(EffectKind.ACT, look_up="find_workspaces")
+    @effect(EffectKind.ACT, look_up="find_workspaces", repeatable=True)
     @abstractmethod
     async def archive_workspace(self, workspace: ExternalId, *, key: str) -> Written:
         """Undo a creation."""

@@ -34,7 +34,7 @@ class ProjectSetup(Port):
     async def create_project(self, project: Project, *, customer: ExternalId, key: str) -> Written:
         """Create the project and its tasks under our key; facts carry `code` and the tasks' ids by code."""
 
-    @effect(EffectKind.ACT, look_up="find_projects")
+    @effect(EffectKind.ACT, look_up="find_projects", repeatable=True)
     @abstractmethod
     async def withdraw_project(self, project: ExternalId, *, key: str) -> Written:
         """Undo a creation: archive or inactivate the project. A project with booked time is refused (Rejected)."""
@@ -52,7 +52,7 @@ class Staffing(Port):
     async def request_staffing(self, request: StaffingRequest, *, project: ExternalId, key: str) -> Written:
         """Ask for people in one role."""
 
-    @effect(EffectKind.ACT, look_up="find_staffing_requests")
+    @effect(EffectKind.ACT, look_up="find_staffing_requests", repeatable=True)
     @abstractmethod
     async def withdraw_staffing(self, request: ExternalId, *, key: str) -> Written:
         """Take the request back."""

@@ -49,7 +49,7 @@ from accordant.platform.effects import (
 )
 from accordant.platform.events import Event, publish
 from accordant.policies import Decision, PolicySet
-from accordant.ports import Absent, EffectKind, Failed, Found, Port, Unsure, Written, effect_of
+from accordant.ports import Absent, EffectKind, EffectSpec, Failed, Found, Port, Unsure, Written, effect_of
 from accordant.process import engagement, records
 from accordant.process.flow import FlowInput, FlowRegistry
 from accordant.process.problem import TELL_AND_ANSWER, Problem
@@ -283,7 +283,7 @@ class Run:
             content: what the key stands for, when that is less than all arguments; another content is a KeyConflict.
             named: further business arguments.
         """
-        port, spec = operation.__self__, effect_of(operation)  # type: ignore[attr-defined]
+        spec = effect_of(operation)
         digest = content_hash([list(arguments), named] if content is None else content)
 
         async def send(items: Mapping[str, Item]) -> Mapping[str, Ack | Refusal]:
@@ -296,7 +296,7 @@ class Run:
                 if links and ending.ref:
                     masterdata.link(connection, ExternalId.parse(ending.ref), links, kind=kind, entity=self.entity)
 
-        write = self._write(port, operation, spec.kind, send, spec.look_up, linked)
+        write = self._write(operation, spec, send, linked)
         ending = await self._until_answered(write, Item(key, digest))
         return Written(ref=ExternalId.parse(ending.ref or ""), facts=dict(ending.facts or {}))
 
@@ -314,7 +314,7 @@ class Run:
             items: payloads by key base.
             concluding: writes our own rows in the transaction that stores the outcomes.
         """
-        port, spec = operation.__self__, effect_of(operation)  # type: ignore[attr-defined]
+        spec = effect_of(operation)
 
         async def send(sent: Mapping[str, Item]) -> Mapping[str, Ack | Refusal]:
             answers = await operation({key: items[item.base] for key, item in sent.items()})
@@ -324,7 +324,7 @@ class Run:
             if concluding:
                 concluding(connection, {e.standing.item.base: e for e in endings})
 
-        write = self._write(port, operation, spec.kind, send, spec.look_up, conclude)
+        write = self._write(operation, spec, send, conclude)
         prepared = [
             Item(base, hashlib.sha256(payload.model_dump_json().encode()).hexdigest(), self._tries.get(base, 0))
             for base, payload in items.items()
@@ -500,18 +500,19 @@ class Run:
 
     def _write(
         self,
-        port: Any,
         operation: Any,
-        kind: EffectKind,
+        spec: EffectSpec,
         send: Callable[[Mapping[str, Item]], Any],
-        look_up: str,
         concluding: Callable[[Connection, Sequence[Ending]], None],
     ) -> Write:
+        port = operation.__self__
+
         async def find(keys: Sequence[str]) -> Mapping[str, Ack | Missing]:
-            answers = await getattr(port, look_up)(tuple(keys))
+            answers = await getattr(port, spec.look_up)(tuple(keys))
             return {key: _seen(answers.get(key, Unsure("no answer for this key"))) for key in keys}
 
-        scope = Scope(port.system, operation.__name__, str(kind), self._taken, self.entity)
+        repeatable = spec.repeatable or spec.kind is EffectKind.PUT
+        scope = Scope(port.system, operation.__name__, str(spec.kind), self._taken, self.entity, repeatable)
         return Write(scope, send, find, port.settle_s, concluding=concluding)
 
     async def _until_answered(self, write: Write, item: Item) -> Ending:

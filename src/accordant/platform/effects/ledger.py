@@ -27,13 +27,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which writes: the system, the operation, its kind, and the run that asks."""
+    """Which writes: the system, the operation, its kind, and the run that asks.
+
+    A repeatable write answers as done when it is sent twice: it is sent again instead of being looked up.
+    """
 
     system: str
     operation: str
     kind: str
     taken: Taken
     entity: str = ""
+    repeatable: bool = False
 
 
 class Turn(Enum):
@@ -187,7 +191,7 @@ def _turn(scope: Scope, item: Item, row: Any, controls: Controls) -> Turn:
         )
     if row.state == "done":
         return Turn.DONE if controls.dedupe else Turn.SEND
-    may_have_happened = row.age_s is not None and scope.kind != "put"
+    may_have_happened = row.age_s is not None and not scope.repeatable
     return Turn.LOOK_UP if may_have_happened and controls.lookup else Turn.SEND
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
+
 from accordant.kernel import AccordantError, AuthExpired, Bug, RateLimited, Retryable, UnknownOutcome
 from accordant.platform.durable import during, reach
 from accordant.platform.effects import ledger
@@ -60,6 +62,7 @@ class Write:
     Args:
         settle_s: seconds after a call until `absent` counts.
         patience_s: how long to wait in process, for a settling look-up, a held key or a throttled system.
+        concluding: writes the caller's own rows in the transaction that stores outcomes.
     """
 
     scope: Scope
@@ -67,6 +70,7 @@ class Write:
     look_up: LookUp
     settle_s: float
     patience_s: float = 9.0
+    concluding: Callable[[Connection, Sequence[Ending]], None] = lambda *_: None
 
 
 @dataclass(slots=True)
@@ -137,7 +141,7 @@ class Effects:
                 unsure.append(s)
                 work.last_error = self._doubt(write, s, answer)
         if found:
-            await self._conclude(write.scope, work, found)
+            await self._conclude(write, work, found)
         if unsure:
             await self._db(ledger.unsure, write.scope, unsure)
         if absent:
@@ -168,7 +172,7 @@ class Effects:
         except AccordantError as error:
             answers = dict.fromkeys(by_key, Refusal(error.as_dict()))
         reach("effect.after_answer")
-        await self._conclude(write.scope, work, [_ending(by_key[k], a) for k, a in answers.items()])
+        await self._conclude(write, work, [_ending(by_key[k], a) for k, a in answers.items()])
         reach("effect.after_outcome")
 
     async def _wait(self, write: Write, work: _Round, standings: list[Standing]) -> None:
@@ -193,8 +197,12 @@ class Effects:
             detail={"bases": [item.base for item in work.open[:10]]},
         )
 
-    async def _conclude(self, scope: Scope, work: _Round, endings: list[Ending]) -> None:
-        await self._db(ledger.conclude, scope, endings)
+    async def _conclude(self, write: Write, work: _Round, endings: list[Ending]) -> None:
+        def store(connection: Connection) -> None:
+            ledger.conclude(connection, write.scope, endings)
+            write.concluding(connection, endings)
+
+        await self._db(store)
         work.endings.update({e.standing.item.base: e for e in endings})
 
     async def _db(self, act: Callable[..., Any], *arguments: Any) -> Any:
