@@ -71,7 +71,7 @@ def _say(call: Call, channel_id: str, activity: dict[str, Any], reply_to: str | 
     channel = call.tenant.channels.get(channel_id)
     if channel is None:
         raise not_found("Conversation not found.", "ConversationNotFound")
-    team = call.tenant.teams.get(channel.data["team"])
+    team = call.tenant.team(channel.data["team"])
     if team is None or not call.tenant.bot_is_in(team.id, call.sim.catalog_app_id):
         raise forbidden("The bot is not part of the conversation roster.", "BotNotInConversationRoster")
     check_writable(team.data)

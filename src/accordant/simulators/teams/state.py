@@ -87,8 +87,13 @@ class Tenant:
 
     def team(self, id: str) -> Record | None:
         """Return a team once its creation has ended well."""
-        team = self.teams.get(id)
-        return team if team and team.data["ready_at"] <= self.simulator.now() and not team.data["error"] else None
+        team, now = self.teams.get(id), self.simulator.now()
+        if team is None or team.data["ready_at"] > now or team.data["error"]:
+            return None
+        is_archived, since = team.data["archiving"]
+        if since <= now:
+            team.data["isArchived"] = is_archived
+        return team
 
     def replicated(self, group: Record) -> bool:
         """Say whether Teams sees the group yet."""
@@ -148,6 +153,7 @@ class Tenant:
         data = {
             "internalId": f"19:{group.id.replace('-', '')}@thread.tacv2",
             "isArchived": False,
+            "archiving": (False, operation.data["ready_at"]),
             "ready_at": operation.data["ready_at"],
             "error": operation.data["error"],
             **facts,

@@ -186,7 +186,7 @@ def _set_archived(call: Call, kind: str, *, archived: bool) -> Response:
     team = call.team()
     operation = call.tenant.begin(team.id, kind)
     if not operation.data["error"]:
-        call.tenant.teams.change(team.id, isArchived=archived)
+        call.tenant.teams.change(team.id, archiving=(archived, operation.data["ready_at"]))
     return Response(status_code=202, headers={"Location": f"/teams('{team.id}')/operations('{operation.id}')"})
 
 

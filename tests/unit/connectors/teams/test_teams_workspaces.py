@@ -96,6 +96,32 @@ class TestCreateWorkspace:
 
         assert {d["key"] for d in house.books("member")} == {"pm@meridian.example", "lead@meridian.example"}
 
+    def test_knows_who_is_there_when_they_fill_several_pages(self, house):
+        crowd = tuple(f"p{n}@meridian.example" for n in range(120))
+        for mail in crowd:
+            house.sim.add_user(mail, mail)
+        house.sim.tenant.timing.replication_s = 600
+        with pytest.raises(Retryable):
+            house.create(members=crowd)
+        house.sim.clock.offset = timedelta(seconds=601)
+        house.sim.calls.clear()
+
+        house.create(members=crowd)
+
+        assert not [call for call in house.sim.calls if call[0].endswith("/members/$ref")]
+        assert len(house.books("member")) == 121
+
+    def test_takes_a_person_for_added_whom_readers_do_not_show_yet(self, house):
+        house.sim.tenant.timing.replication_s = 600
+        house.sim.tenant.timing.membership_s = 3600
+        with pytest.raises(Retryable):
+            house.create()
+        house.sim.clock.offset = timedelta(seconds=601)
+
+        house.create()
+
+        assert len(house.books("member")) == 2
+
     def test_waits_when_the_name_is_taken_and_no_search_shows_it(self, house):
         house.arm("search_lag", lag_s=60)
         house.sim.tenant.timing.replication_s = 600
@@ -259,6 +285,19 @@ class TestArchiveWorkspace:
         self.archive(house, ExternalId(system="teams-main", type="teams", value="gone"))
 
         assert house.calls(f"POST /v1.0/teams/{ref.value}/archive") == 0
+
+    def test_is_open_until_the_tenant_has_done_it(self, house):
+        ref = house.create().ref
+        house.sim.tenant.timing.operation_s = 60
+
+        with pytest.raises(UnknownOutcome) as open_outcome:
+            self.archive(house, ref)
+        before = house.find(f"{ref}/undo#1")[f"{ref}/undo#1"]
+        house.sim.clock.offset = timedelta(seconds=61)
+
+        assert open_outcome.value.code == "teams.archiving"
+        assert before == Absent()
+        assert isinstance(house.find(f"{ref}/undo#1")[f"{ref}/undo#1"], Found)
 
     def test_a_lost_answer_is_found_by_the_key_of_the_undo(self, house):
         ref = house.create().ref
