@@ -80,9 +80,8 @@ async def found_workspace(_, connector):
     return is_found((await connector.find_workspaces((KEY,)))[KEY])
 
 
-async def found_archived(world, connector):
-    key = f"{world.workspace}/undo#1"
-    return is_found((await connector.find_workspaces((key,)))[key])
+async def found_archived(_, connector):
+    return int((await connector.find_workspaces((KEY,)))[KEY].written.facts == {"withdrawn": True})
 
 
 async def found_card(_, connector):

@@ -26,10 +26,9 @@ class TeamsConnector(WorkspaceWriter):
         http: makes the clients, with the system's lane and breaker.
     """
 
-    settle_s: float = MANIFEST["settle_s"]
-
     def __init__(self, system: str, settings: TeamsSettings, http: HttpFactory) -> None:
         self.system = system
+        self.settle_s = settings.settle_s or MANIFEST["settle_s"]
         self._settings = settings
         limits = Limits(**MANIFEST["limits"])
         graph = http(

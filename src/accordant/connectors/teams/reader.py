@@ -31,18 +31,16 @@ class WorkspaceReader(Workspaces):
     _settings: TeamsSettings
 
     async def find_workspaces(self, keys: tuple[str, ...]) -> LookUp:
-        """Look workspaces up; a key of an undo begins with the workspace's own reference and asks whether it is gone.
+        """Look workspaces up by the nicknames that carry our keys.
 
         A group that is no team yet answers absent: creating the workspace again goes on where it stopped.
         One search per 15 keys, one call per key that was not found, one per workspace that was.
         """
-        undone = {key: id for key in keys if (id := self._team_in(key))}
-        names = {key: nickname(key) for key in keys if key not in undone}
+        names = {key: nickname(key) for key in keys}
         by_name: dict[str, list[Row]] = {name: [] for name in names.values()}
         for group in await self._client.groups_named(list(by_name), operation="find_workspaces"):
             by_name.setdefault(str(group[NICKNAME]).lower(), []).append(group)
-        answers = {key: await self._workspace(by_name[name], name) for key, name in names.items()}
-        return answers | {key: await self._withdrawal(id) for key, id in undone.items()}
+        return {key: await self._workspace(by_name[name], name) for key, name in names.items()}
 
     async def find_cards(self, keys: tuple[str, ...]) -> LookUp:
         """Look cards up in the workspaces whose own keys the cards' keys begin with."""
@@ -95,13 +93,6 @@ class WorkspaceReader(Workspaces):
             return Unsure("the team is being made")
         return self._found(groups[0]["id"], is_archived=is_archived)
 
-    async def _withdrawal(self, team_id: str) -> Answer:
-        try:
-            is_archived = await self._client.is_archived(team_id, operation="find_workspaces")
-        except NotFound:
-            is_archived = True  # deleted is more than archived
-        return self._found(team_id, is_archived=True) if is_archived else Absent()
-
     def _found(self, team_id: str, *, is_archived: bool) -> Found:
         ref = ExternalId(system=self.system, type=TEAM, value=team_id)
         return Found(Written(ref=ref, facts={"withdrawn": True} if is_archived else {}))
@@ -112,11 +103,6 @@ class WorkspaceReader(Workspaces):
         if len(ids) > 1:
             return Unsure(f"{len(ids)} messages carry the key")
         return Found(Written(ref=ExternalId(system=self.system, type=MESSAGE, value=ids[0])))
-
-    def _team_in(self, key: str) -> str:
-        """Return the team a key begins with when it is the key of an undo: `teams-main/teams/<id>/undo#1`."""
-        prefix = f"{self.system}/{TEAM}/"
-        return key.removeprefix(prefix).partition("/")[0] if key.startswith(prefix) else ""
 
 
 def _home_bases(key: str) -> dict[str, str]:

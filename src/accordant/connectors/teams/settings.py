@@ -21,6 +21,7 @@ class TeamsSettings(BaseModel):
         client_secret: its secret.
         teams_app_id: id of the Teams app in the tenant's catalog; it is installed where cards are posted.
         visibility: who sees a new workspace.
+        settle_s: instead of the manifest's.
         card_pages: how many pages of 50 messages a look-up of cards reads before it says unsure.
     """
 
@@ -34,4 +35,5 @@ class TeamsSettings(BaseModel):
     client_secret: SecretStr
     teams_app_id: str
     visibility: Literal["Private", "Public"] = "Private"
+    settle_s: float | None = Field(default=None, gt=0)
     card_pages: int = Field(default=20, ge=1, le=200)
