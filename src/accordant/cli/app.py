@@ -12,7 +12,11 @@ import typer
 
 from accordant.kernel import AccordantError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Accordant: every system agrees, from signed contract to collected cash.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Accordant: every system agrees, from signed contract to collected cash.",
+)
 drill_app = typer.Typer(no_args_is_help=True, help="Break things on purpose and judge the books afterwards.")
 audit_app = typer.Typer(no_args_is_help=True, help="The audit trail.")
 app.add_typer(drill_app, name="drill")
@@ -86,7 +90,10 @@ def worker() -> None:
 
 @app.command()
 def serve(
-    *, attached: Annotated[bool, typer.Option("--attached", hidden=True, help="Only the doors; a supervisor has the rest.")] = False
+    *,
+    attached: Annotated[
+        bool, typer.Option("--attached", hidden=True, help="Only the doors; a supervisor has the rest.")
+    ] = False,
 ) -> None:
     """Run the product: the embedded database unless one is given, workers, API and console."""
     from accordant.runtime.serve import serve_all, serve_doors

@@ -12,7 +12,7 @@ from accordant.policies import PolicySet
 from accordant.runtime.connections import CONNECTORS
 from accordant.runtime.house import Firm
 
-NEEDS = {
+NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
     "activate-project": {
         "crm": ("DealFeed", "EngagementStatusBoard"),
         "psa": ("CustomerRegistry", "ProjectSetup", "Staffing", "EngagementStatusBoard"),
