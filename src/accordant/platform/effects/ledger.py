@@ -93,9 +93,10 @@ on conflict do nothing returning base
 
 _TAKE = """
 update effect e set state = case when e.state = 'failed' then 'intent' else e.state end, holder = :me, run_id = :run,
-       payload_hash = t.hash, try_no = t.try_no, error = null
-from unnest(cast(:bases as text[]), cast(:generations as int[]), cast(:hashes as text[]), cast(:tries as int[]))
-     as t(base, generation, hash, try_no)
+       payload_hash = t.hash, try_no = t.try_no, error = null, calls = e.calls + t.is_sent::int,
+       called_at = case when t.is_sent then clock_timestamp() else e.called_at end
+from unnest(cast(:bases as text[]), cast(:generations as int[]), cast(:hashes as text[]), cast(:tries as int[]),
+            cast(:sent as boolean[])) as t(base, generation, hash, try_no, is_sent)
 where e.system = :system and e.operation = :operation and e.base = t.base and e.generation = t.generation
 """
 
@@ -156,18 +157,20 @@ def _columns(scope: Scope, pairs: Sequence[tuple[Item, int]]) -> dict[str, Any]:
 def _judge(
     connection: Connection, scope: Scope, pairs: Sequence[tuple[Item, Any]], controls: Controls
 ) -> list[Standing]:
-    standings, taking, renewing = [], [], []
+    standings, renewing = [], []
+    taking: list[tuple[Item, int, bool]] = []
     for item, row in pairs:
         turn, generation = _turn(scope, item, row, controls), row.generation
         if turn is Turn.SEND and row.state in ("undone", "done"):
             generation += 1
             renewing.append((item, generation))
         elif turn in (Turn.SEND, Turn.LOOK_UP):
-            taking.append((item, generation))
+            taking.append((item, generation, turn is Turn.SEND))
         standings.append(Standing(item, turn, generation, row.ref, row.facts, row.error, row.age_s, row.adopted))
     _insert(connection, scope, renewing)
     if taking:
-        connection.execute(text(_TAKE), _columns(scope, taking))
+        columns = _columns(scope, [(item, generation) for item, generation, _ in taking])
+        connection.execute(text(_TAKE), columns | {"sent": [is_sent for *_, is_sent in taking]})
     return standings
 
 

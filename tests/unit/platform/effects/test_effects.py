@@ -103,6 +103,24 @@ class TestOnce:
         assert ending.adopted
         assert vendor.count("prj_1#1") == 1
 
+    @pytest.mark.parametrize("fault", ["after", "lag", "late"])
+    def test_a_lost_answer_after_a_call_that_never_left_is_looked_up_too(self, database, vendor, taken, fault):
+        vendor.plan = ["unavailable", fault]
+        ending = perform(database, a_write(vendor, taken))["prj_1"]
+
+        assert ending.adopted
+        assert vendor.count("prj_1#1") == 1
+
+    def test_a_lost_answer_of_a_second_try_settles_from_its_own_call(self, database, vendor, taken):
+        vendor.plan = [Rejected("closed")]
+        perform(database, a_write(vendor, taken))
+        time.sleep(0.2)
+        vendor.plan = ["late"]
+        perform(database, a_write(vendor, taken), Item("prj_1", "hash", try_no=1))
+        time.sleep(0.2)
+
+        assert vendor.count("prj_1#1") == 1
+
     def test_a_write_that_never_arrived_is_sent_again_after_settling(self, database, vendor, taken):
         vendor.plan = ["before"]
         started = time.monotonic()
