@@ -35,7 +35,7 @@ from accordant.ports.erp import (
     TimeToPost,
 )
 from accordant.ports.feed import Doorbell, FeedPage, Observation
-from accordant.ports.people import Card, WorkerFeed, WorkspaceRequest, Workspaces
+from accordant.ports.people import Card, DirectoryEntry, PeopleDirectory, WorkerFeed, WorkspaceRequest, Workspaces
 from accordant.ports.port import Port
 from accordant.ports.psa import ProjectSetup, Staffing, StaffingRequest, TimeFeed
 
@@ -48,6 +48,7 @@ __all__ = [
     "DealBundle",
     "DealDoorbell",
     "DealFeed",
+    "DirectoryEntry",
     "Doorbell",
     "EffectKind",
     "EffectSpec",
@@ -62,6 +63,7 @@ __all__ = [
     "Observation",
     "Outcomes",
     "PaymentFeed",
+    "PeopleDirectory",
     "PeriodCalendar",
     "Port",
     "ProjectSetup",

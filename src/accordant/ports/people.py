@@ -43,6 +43,23 @@ class WorkerFeed(Port):
         """Read worker segments entered since the watermark, future-dated and retroactive ones included."""
 
 
+class DirectoryEntry(BaseModel):
+    """A person as another system lists them; the mail address is personal and only used to match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ref: ExternalId
+    email: str
+
+
+class PeopleDirectory(Port):
+    """The people that a system other than the HRIS knows, so that they can be matched to the firm's workers."""
+
+    @abstractmethod
+    async def people(self) -> tuple[DirectoryEntry, ...]:
+        """Return everybody who has a mail address."""
+
+
 class Workspaces(Port):
     """Places where the people of an engagement talk."""
 

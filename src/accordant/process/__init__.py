@@ -7,6 +7,7 @@ from accordant.process.answers import Answers
 from accordant.process.execution import body_of
 from accordant.process.flow import Accepted, Flow, FlowInput, FlowOutput, FlowRegistry, Trigger, flow
 from accordant.process.intake import Intake, Outcome, Page
+from accordant.process.people import match_people
 from accordant.process.problem import Problem
 from accordant.process.run import Approved, Dismissed, House, Run
 from accordant.process.saga import Compensated, Saga
@@ -31,4 +32,5 @@ __all__ = [
     "Trigger",
     "body_of",
     "flow",
+    "match_people",
 ]

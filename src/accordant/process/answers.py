@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from accordant import cases, masterdata
 from accordant.kernel import InvalidInput, NotFound
 from accordant.platform import audit, durable
-from accordant.platform.durable import RunState, Starter
+from accordant.platform.durable import Starter
 from accordant.platform.storage import maybe
 from accordant.process import records
 from accordant.process.flow import FlowRegistry
@@ -88,7 +88,7 @@ class Answers:
         row = maybe(connection, "select flow, input, snapshot from run where id = :id", id=run_id)
         if row is None:
             raise NotFound(f"There is no run {run_id}.", code="run.not_found")
-        durable.end_run(connection, run_id, RunState.DISMISSED, {"reprocessed": True})
+        durable.replace_run(connection, run_id)
         flow = self._flows.newest(row.flow)
         self._starter.start_in(connection, flow.start(flow.input_model.model_validate(row.input)))
 

@@ -32,7 +32,17 @@ from accordant.kernel import (
     Retryable,
     content_hash,
 )
-from accordant.platform.durable import Engine, Gate, Note, Starter, Taken, record_step, require_hold, write_notes
+from accordant.platform.durable import (
+    Engine,
+    Gate,
+    Note,
+    Starter,
+    Taken,
+    open_gate,
+    record_step,
+    require_hold,
+    write_notes,
+)
 from accordant.platform.effects import (
     Ack,
     Effects,
@@ -441,7 +451,7 @@ class Run:
         """
         await self._together.alone()
         name = self._occurrence(f"case:{problem.code}:{problem.about}")
-        case_id = await self._step(f"open:{name}", partial(self._open_case, problem))
+        case_id = await self._put(f"open:{name}", Gate(name, "case"), partial(self._open_case, problem))
         answer = await self._wait(Gate(name, "case", topic=case_id))
         resolution = RESOLUTION.validate_python(answer["resolution"])
         self._answered.append(case_id)
@@ -458,9 +468,20 @@ class Run:
         """Ask for an approval of exactly this view and wait for the decision."""
         name = self._occurrence(f"approval:{ask.kind}")
         told = ask.model_copy(update={"run_id": self.id, "entity": self.entity})
-        approval_id = await self._step(f"ask:{name}", lambda c: cases.ask(c, told, at=datetime.now(UTC)))
+        gate = Gate(name, "approval")
+        approval_id = await self._put(f"ask:{name}", gate, lambda c: cases.ask(c, told, at=datetime.now(UTC)))
         answer = await self._wait(Gate(name, "approval", topic=approval_id))
         return Approved(approval_id, cases.view_hash(ask.view), answer["state"] == "approved", answer["reason"])
+
+    async def _put(self, step: str, gate: Gate, question: Callable[[Connection], str]) -> str:
+        """Put a question to people and open its gate in one transaction: they may answer before the run waits."""
+
+        def ask(connection: Connection) -> str:
+            topic = question(connection)
+            open_gate(connection, self._taken, replace(gate, topic=topic))
+            return topic
+
+        return str(await self._step(step, ask))
 
     async def require_approved(self, approved: Approved, view: Mapping[str, Any]) -> None:
         """Judge an approval again at use: what is done must be what was approved."""

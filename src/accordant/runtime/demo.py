@@ -74,7 +74,7 @@ class Result:
 def run_demo(plan: Plan, json_file: Path | None) -> int:
     """Run the demo; the exit code is 1 when the judge found something lost or doubled."""
     console = Console(stderr=True)
-    settings = Settings(data=Path("var/demo"), lease_s=10, workers=2)
+    settings = Settings(data=Path("var/demo"), lease_s=10, workers=2, haste=10)
     if plan.erp not in ("netsuite", "tryton") or plan.psa != "kantata":
         raise InvalidInput(
             f"This release has no demo with {plan.psa} and {plan.erp}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from accordant.kernel import AccordantError, ExternalId, NotFound, Retryable
 from accordant.platform.storage import Database, execute, maybe, rows
-from accordant.ports import DealBundle, DealDoorbell, DealFeed, FeedPage, PaymentFeed, TimeFeed, WorkerFeed
-from accordant.process import Intake, Outcome, Page
+from accordant.ports import (
+    DealBundle,
+    DealDoorbell,
+    DealFeed,
+    DirectoryEntry,
+    FeedPage,
+    PaymentFeed,
+    PeopleDirectory,
+    TimeFeed,
+    WorkerFeed,
+)
+from accordant.process import Intake, Outcome, Page, match_people
 from accordant.runtime.connections import Connections
 
 log = structlog.get_logger(__name__)
@@ -31,7 +41,18 @@ class Pace:
     time_s: float = 10.0
     payments_s: float = 20.0
     workers_s: float = 60.0
+    people_s: float = 10.0
     doorbell_s: float = 0.05
+
+    def hastened(self, factor: float) -> Pace:
+        """Return a pace that reads feeds more often by a factor; doorbells are always answered at once."""
+        return Pace(
+            self.deals_s / factor,
+            self.time_s / factor,
+            self.payments_s / factor,
+            self.workers_s / factor,
+            self.people_s / factor,
+        )
 
 
 class Feeds:
@@ -54,6 +75,9 @@ class Feeds:
         ]
         found += [
             self._polled("workers", c.system, self._pace.workers_s, self._workers(c)) for c in serving(WorkerFeed)
+        ]
+        found += [
+            self._polled("people", c.system, self._pace.people_s, self._people(c)) for c in serving(PeopleDirectory)
         ]
         return found
 
@@ -91,6 +115,20 @@ class Feeds:
             return page.watermark, page.more
 
         return read
+
+    def _people(self, directory: PeopleDirectory) -> Callable[[str | None], Awaitable[tuple[str, bool]]]:
+        async def read(_: str | None) -> tuple[str, bool]:
+            entries = await directory.people()
+            matched = await asyncio.to_thread(self._match, entries)
+            if matched:
+                log.info("people.matched", system=directory.system, count=matched)
+            return "", False
+
+        return read
+
+    def _match(self, entries: Sequence[DirectoryEntry]) -> int:
+        with self._database.begin() as connection:
+            return match_people(connection, entries)
 
     async def fetch_deal(self, feed: DealFeed, deal_id: str) -> Outcome:
         """Read a deal with all that hangs on it and accept it in one transaction; what is referred to comes first."""

@@ -19,6 +19,7 @@ class Settings(BaseSettings):
         database_url: a PostgreSQL of your own; empty for the embedded one. Workers open it as their own role.
         lease_s: how long a silent process keeps its work.
         workers: worker processes that the supervisor starts.
+        haste: how much more often feeds are read than by default; the demo is in haste.
         host: where API and console listen.
         port: of API and console.
     """
@@ -30,5 +31,6 @@ class Settings(BaseSettings):
     database_url: str = ""
     lease_s: float = Field(default=30.0, gt=0)
     workers: int = Field(default=1, ge=1, le=32)
+    haste: float = Field(default=1.0, gt=0)
     host: str = "127.0.0.1"
     port: int = 8300

@@ -101,6 +101,7 @@ class Supervisor:
             "ACCORDANT_ESTATE": str(self.settings.estate),
             "ACCORDANT_DATA": str(self.settings.data),
             "ACCORDANT_LEASE_S": str(self.settings.lease_s),
+            "ACCORDANT_HASTE": str(self.settings.haste),
             "ACCORDANT_HOST": self.settings.host,
             "ACCORDANT_PORT": str(self.settings.port),
         }

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 class Worker:
     """Everything one worker runs, on one event loop."""
 
-    def __init__(self, settings: Settings, url: str, *, pace: Pace | None = None) -> None:
+    def __init__(self, settings: Settings, url: str) -> None:
         self.firm = Firm.load(settings.estate)
         self.database = Database(url)
         self.executor = new_executor_id()
@@ -38,7 +38,7 @@ class Worker:
         self.house: House = build_house(self.firm, self.engine, self.database, self.connections, controls)
         register_flows(self.engine, lambda: self.house)
         self.intake = build_intake(self.firm, self.database)
-        self.feeds = Feeds(self.database, self.connections, self.intake, pace or Pace())
+        self.feeds = Feeds(self.database, self.connections, self.intake, Pace().hastened(settings.haste))
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -62,13 +62,13 @@ def _leave() -> None:
     os._exit(75)
 
 
-async def run_worker(settings: Settings, url: str, *, pace: Pace | None = None) -> None:
+async def run_worker(settings: Settings, url: str) -> None:
     """Work until SIGTERM or SIGINT."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    worker = Worker(settings, url, pace=pace)
+    worker = Worker(settings, url)
     await worker.start()
     await stopping.wait()
     await worker.stop()

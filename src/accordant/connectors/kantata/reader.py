@@ -17,11 +17,13 @@ from accordant.kernel import ContractDrift, ExternalId, InvalidInput, Rejected
 from accordant.ports import (
     Absent,
     CustomerRegistry,
+    DirectoryEntry,
     EngagementStatus,
     EngagementStatusBoard,
     Found,
     LookUp,
     Observation,
+    PeopleDirectory,
     ProjectSetup,
     Staffing,
     Unsure,
@@ -64,7 +66,7 @@ def custom_values(envelope: Envelope, record: Record) -> dict[str, str]:
     return {v["custom_field_name"]: v["value"] for v in values}
 
 
-class KantataReader(ProjectSetup, Staffing, CustomerRegistry, EngagementStatusBoard):
+class KantataReader(ProjectSetup, Staffing, CustomerRegistry, EngagementStatusBoard, PeopleDirectory):
     """The reading half of the ports that also write."""
 
     client: KantataClient
@@ -169,6 +171,16 @@ class KantataReader(ProjectSetup, Staffing, CustomerRegistry, EngagementStatusBo
         )
         results = (CUSTOMER.read(record, system=self.system) for record in envelope.records)
         return tuple(Observation(r.ref, r.body, _changed(r.changed_at), r.unknown) for r in results)
+
+    async def people(self) -> tuple[DirectoryEntry, ...]:
+        """Return the account's users who have a mail address."""
+        pages = self.client.pages("users", operation="people")
+        return tuple(
+            DirectoryEntry(ref=self._ref("users", user["id"]), email=user["email_address"])
+            async for envelope in pages
+            for user in envelope.records
+            if user.get("email_address")
+        )
 
     async def read_engagement_status(self, target: ExternalId) -> EngagementStatus:
         """Read the custom fields of a project back, archived or not; NotFound when it is gone."""

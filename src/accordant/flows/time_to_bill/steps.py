@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from accordant import ledger
+from accordant import ledger, masterdata
 from accordant.canonical import ApprovalState, Contract, Project, TimeEntry
 from accordant.cases import Action
 from accordant.flows.time_to_bill.models import Doubt, Line, Terms, TimeToBill
@@ -224,18 +224,19 @@ async def post_to_erp(run: Run, terms: Terms, lines: Sequence[Line]) -> int:
     """Post the lines in the ERP, each under its own key; what is refused is one case per cause, then sent again."""
     erp = run.port(TimePosting, "erp")
     project = await run.external(terms.project.id, erp.system)
-    numbers = await run.read("workers", lambda c: _worker_numbers(c, {line.entry.worker_id for line in lines}))
-    open_items = {line.id: _to_post(terms, line, project, numbers) for line in lines}
-    posted = 0
-    while open_items:
+    to_send, posted = {line.id: line for line in lines}, 0
+    while to_send:
+        workers = {line.entry.worker_id for line in to_send.values()}
+        numbers = await run.read("workers", lambda c, ids=workers: _worker_numbers(c, ids))  # type: ignore[misc]
+        open_items = {id: _to_post(terms, line, project, numbers) for id, line in to_send.items()}
         outcomes = await run.effects(erp.post_time, open_items)
         refused = {base: o for base, o in outcomes.items() if isinstance(o, AccordantError)}
         posted += len(open_items) - len(refused)
         if not refused:
             return posted
         await _answer_refusals(run, terms, refused, open_items)
-        open_items = {base: open_items[base] for base in refused if base in open_items}
-        run.try_again(*open_items)
+        to_send = {base: to_send[base] for base in refused}
+        run.try_again(*to_send)
     return posted
 
 
@@ -278,9 +279,12 @@ def _to_post(terms: Terms, line: Line, project: ExternalId, numbers: Mapping[str
 
 
 def _worker_numbers(connection: Connection, worker_ids: set[str]) -> dict[str, str]:
+    """Return employee numbers by the worker id that the lines carry; merges are followed."""
+    now = masterdata.current_ids(connection, worker_ids)
     found = rows(
         connection,
         "select id, body ->> 'number' as number from record where kind = 'worker' and id = any(:ids)",
-        ids=sorted(worker_ids),
+        ids=sorted(set(now.values())),
     )
-    return {row.id: row.number for row in found}
+    numbers = {row.id: row.number for row in found}
+    return {asked: numbers[current] for asked, current in now.items() if current in numbers}
