@@ -5,7 +5,7 @@ No business word belongs here; flows are written against `process`.
 
 from accordant.platform.durable.crashpoints import POINTS, arm, during, reach
 from accordant.platform.durable.engine import QUEUES, Body, Engine, Queue, Starter, migrate_engine
-from accordant.platform.durable.gates import Gate, Parked, resolve, wait_for_answer
+from accordant.platform.durable.gates import Gate, Parked, open_gate, resolve, wait_for_answer
 from accordant.platform.durable.leases import Lease, new_executor_id
 from accordant.platform.durable.runs import (
     FREEING,
@@ -19,6 +19,7 @@ from accordant.platform.durable.runs import (
     end_run,
     open_run,
     record_step,
+    replace_run,
     require_hold,
     write_notes,
 )
@@ -46,9 +47,11 @@ __all__ = [
     "end_run",
     "migrate_engine",
     "new_executor_id",
+    "open_gate",
     "open_run",
     "reach",
     "record_step",
+    "replace_run",
     "require_hold",
     "resolve",
     "wait_for_answer",

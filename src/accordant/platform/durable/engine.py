@@ -23,7 +23,7 @@ from sqlalchemy import URL, Connection
 
 from accordant.kernel import Bug
 from accordant.platform.durable.crashpoints import reach
-from accordant.platform.durable.gates import Gate, Parked, look, pass_failure, ready
+from accordant.platform.durable.gates import Gate, Parked, look, mark_resumed, ready
 from accordant.platform.durable.leases import Lease, silent_executors
 from accordant.platform.durable.runs import Opened, Start, Taken, open_run, take_run
 from accordant.platform.storage import Database
@@ -211,7 +211,7 @@ class Engine:
         resumed = 0
         for row in await asyncio.to_thread(self._ready):
             if await self.resume(row.run_id):
-                await asyncio.to_thread(self._mark_resuming, row.run_id)
+                await asyncio.to_thread(self._mark_resumed, row.run_id, row.attempt)
                 resumed += 1
         return resumed
 
@@ -226,9 +226,9 @@ class Engine:
         with self.database.begin() as connection:
             return ready(connection)
 
-    def _mark_resuming(self, run_id: str) -> None:
+    def _mark_resumed(self, run_id: str, attempt: int) -> None:
         with self.database.begin() as connection:
-            pass_failure(connection, run_id)
+            mark_resumed(connection, run_id, attempt)
 
     async def _sweep_on(self) -> None:
         await _for_ever("sweeper", 0.5, self.sweep)

@@ -55,6 +55,13 @@ def look(connection: Connection, taken: Taken, gate: Gate) -> dict[str, Any]:
             name=gate.name,
         )
         return {"resolution": row.resolution}
+    open_gate(connection, taken, gate)
+    execute(connection, "update run set state = 'parked' where id = :run", run=taken.run_id)
+    return {}
+
+
+def open_gate(connection: Connection, taken: Taken, gate: Gate) -> None:
+    """Write the waiting row of a gate, in the transaction that asks: an answer may come before the run looks."""
     execute(
         connection,
         """insert into gate (run_id, name, kind, topic, due_at) values (:run, :name, :kind, :topic, :due)
@@ -65,8 +72,6 @@ def look(connection: Connection, taken: Taken, gate: Gate) -> dict[str, Any]:
         topic=gate.topic,
         due=gate.due_at,
     )
-    execute(connection, "update run set state = 'parked' where id = :run", run=taken.run_id)
-    return {}
 
 
 def wait_for_answer(connection: Connection, taken: Taken, topic: str) -> None:
@@ -80,14 +85,13 @@ def wait_for_answer(connection: Connection, taken: Taken, topic: str) -> None:
     )
 
 
-def pass_failure(connection: Connection, run_id: str) -> None:
-    """Mark a run as going on after a failure or a gate."""
-    execute(connection, "update run set state = 'running' where id = :id and state in ('parked', 'failed')", id=run_id)
+def mark_resumed(connection: Connection, run_id: str, attempt: int) -> None:
+    """Mark a run as going on; when a process has taken it meanwhile (a newer attempt), that one knows better."""
     execute(
         connection,
-        """update gate set passed_at = clock_timestamp()
-           where run_id = :id and kind = 'failed' and resolved_at is not null and passed_at is null""",
+        "update run set state = 'running' where id = :id and attempt = :attempt and state in ('parked', 'failed')",
         id=run_id,
+        attempt=attempt,
     )
 
 
@@ -104,9 +108,10 @@ def resolve(connection: Connection, topic: str, resolution: dict[str, Any], *, r
 
 
 def ready(connection: Connection, limit: int = 200) -> list[Any]:
-    """Return parked runs whose gate is resolved or due: rows of `run_id` and `name`, oldest first.
+    """Return runs that may go on: rows of `run_id`, `name` and `attempt`, oldest first.
 
-    Due gates are resolved here, by time.
+    A parked run goes on when its gate is resolved, a failed one only when its failure was answered. Due gates are
+    resolved here, by time.
     """
     execute(
         connection,
@@ -115,8 +120,9 @@ def ready(connection: Connection, limit: int = 200) -> list[Any]:
     )
     return rows(
         connection,
-        """select g.run_id, g.name from gate g join run r on r.id = g.run_id
-           where g.resolved_at is not null and g.passed_at is null and r.state in ('parked', 'failed')
+        """select g.run_id, g.name, r.attempt from gate g join run r on r.id = g.run_id
+           where g.resolved_at is not null and g.passed_at is null
+             and r.state = case when g.kind = 'failed' then 'failed' else 'parked' end
            order by g.resolved_at limit :limit""",
         limit=limit,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 
@@ -22,21 +23,26 @@ def new_executor_id() -> str:
 
 
 class Lease:
-    """This process's lease, renewed by a thread of its own.
+    """This process's lease, renewed by a thread of its own over a connection of its own.
 
-    When the lease cannot be renewed for half its time, `on_lost` is called once: the process must stop starting work.
+    When the lease was not renewed for half its time, `on_lost` is called once: the process must stop starting work.
+    A second thread watches for that, because a beat may hang with the database or the network.
     """
 
     def __init__(
         self, database: Database, executor: str, *, lease_s: float, on_lost: Callable[[], None], role: str = "worker"
     ) -> None:
-        self._database = database
+        self._database = Database(database.url, pool_size=1)
         self._executor = executor
         self._role = role
         self._on_lost = on_lost
         self.lease_s = lease_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat_on, name="lease", daemon=True)
+        self._losing = threading.Lock()
+        self._beaten_at = time.monotonic()
+        self._threads = [
+            threading.Thread(target=work, name=work.__name__, daemon=True) for work in (self._beat_on, self._watch_on)
+        ]
 
     def start(self) -> None:
         """Write the first beat and go on beating."""
@@ -48,27 +54,43 @@ class Lease:
                 role=self._role,
                 lease=self.lease_s,
             )
-        self._thread.start()
+        self._beaten_at = time.monotonic()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End the lease in good order: nothing of it is left to reap later than needed."""
         self._stop.set()
-        self._thread.join(timeout=self.lease_s)
+        for thread in self._threads:
+            thread.join(timeout=self.lease_s)
         with self._database.begin() as connection:
             execute(connection, "update executor set beat_at = 'epoch' where id = :id", id=self._executor)
+        self._database.dispose()
 
     def _beat_on(self) -> None:
-        missed = 0
         while not self._stop.wait(self.lease_s / 6):
+            began = time.monotonic()
             try:
-                missed = 0 if self._beat() else 3
+                if not self._beat():
+                    self._lose("taken away")
+                    return
+                self._beaten_at = began
             except SQLAlchemyError as error:
-                missed += 1
                 log.warning("lease.beat_failed", executor=self._executor, error=type(error).__name__)
-            if missed >= 3:
-                log.error("lease.lost", executor=self._executor)
-                self._on_lost()
+
+    def _watch_on(self) -> None:
+        while not self._stop.wait(self.lease_s / 12):
+            if time.monotonic() - self._beaten_at > self.lease_s / 2:
+                self._lose("not renewed")
                 return
+
+    def _lose(self, why: str) -> None:
+        with self._losing:
+            if self._stop.is_set():
+                return
+            self._stop.set()
+        log.error("lease.lost", executor=self._executor, why=why)
+        self._on_lost()
 
     def _beat(self) -> bool:
         """Renew the lease; False when it had already run out or was reaped (a process that was frozen)."""

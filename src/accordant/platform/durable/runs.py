@@ -128,7 +128,14 @@ def _overtake(connection: Connection, start: Start, digest: str, current: Any) -
         execute(connection, "update run set freed = true where id = :id", id=current.id)
         return Opened(_insert(connection, start, digest), "created")
     if start.overtaking is Overtaking.SUPERSEDE and current.state == RunState.PARKED:
-        end_run(connection, current.id, RunState.SUPERSEDED, {"by_rank": start.rank})
+        _close(connection, current.id, RunState.SUPERSEDED, {"by_rank": start.rank})
+        execute(
+            connection,
+            "delete from run_blocked where flow = :flow and key = :key and rank <= :rank",
+            flow=start.flow,
+            key=start.key,
+            rank=start.rank,
+        )
         return Opened(_insert(connection, start, digest), "created")
     execute(
         connection,
@@ -183,6 +190,13 @@ def take_run(connection: Connection, run_id: str, executor: str) -> Taken:
         id=run_id,
         executor=executor,
     )
+    # An answered failure is passed by going on: a failure to come wants its own answer.
+    execute(
+        connection,
+        """update gate set passed_at = clock_timestamp()
+           where run_id = :id and kind = 'failed' and resolved_at is not null and passed_at is null""",
+        id=run_id,
+    )
     facts = {name: getattr(row, name) for name in ("flow", "version", "key", "generation", "entity", "subject", "tier")}
     recorded = rows(connection, "select name, result from run_step where run_id = :id", id=run_id)
     steps = {step.name: step.result for step in recorded}
@@ -215,17 +229,9 @@ def end_run(
     """End a run; an end that compensates, supersedes or dismisses frees its key.
 
     Returns:
-        The blocked start that may go now, or None.
+        The blocked start that may go now, or None. It is no longer blocked: the caller starts it, in this transaction.
     """
-    row = one(
-        connection,
-        """update run set state = :state, outcome = :outcome, ended_at = clock_timestamp(), freed = freed or :freed
-           where id = :id returning flow, key""",
-        id=run_id,
-        state=str(state),
-        outcome=json.dumps(outcome),
-        freed=state in FREEING,
-    )
+    row = _close(connection, run_id, state, outcome)
     if state is RunState.FAILED:
         return None
     blocked = maybe(
@@ -240,6 +246,34 @@ def end_run(
         return None
     execute(connection, "update run set freed = true where id = :id", id=run_id)
     return dict(blocked.start)
+
+
+def replace_run(connection: Connection, run_id: str) -> None:
+    """End a run because the same work starts anew now; what is blocked behind it waits for the new one."""
+    _close(connection, run_id, RunState.DISMISSED, {"reprocessed": True})
+
+
+def _close(connection: Connection, run_id: str, state: RunState, outcome: dict[str, Any] | None) -> Any:
+    """Write the end of a run; what it still waited for is over, except for the answer to a failure."""
+    row = one(
+        connection,
+        """update run set state = :state, outcome = :outcome, ended_at = clock_timestamp(), freed = freed or :freed
+           where id = :id returning flow, key""",
+        id=run_id,
+        state=str(state),
+        outcome=json.dumps(outcome),
+        freed=state in FREEING,
+    )
+    if state is not RunState.FAILED:
+        execute(
+            connection,
+            """update gate set resolved_at = coalesce(resolved_at, clock_timestamp()), passed_at = clock_timestamp(),
+                      resolution = coalesce(resolution, json_build_object('ended', cast(:state as text)))
+               where run_id = :id and passed_at is null""",
+            id=run_id,
+            state=str(state),
+        )
+    return row
 
 
 @dataclass(frozen=True, slots=True)
