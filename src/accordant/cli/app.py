@@ -96,7 +96,7 @@ def serve(
     ] = False,
 ) -> None:
     """Run the product: the embedded database unless one is given, workers, API and console."""
-    from accordant.runtime.serve import serve_all, serve_doors
+    from accordant.cli.serve import serve_all, serve_doors
 
     serve_doors() if attached else serve_all()
 

@@ -1,0 +1,9 @@
+"""The API: authenticate, translate, answer; system, process and experience operations, events, and the doorbells.
+
+It takes no business decision: what an operation does lies in the rooms below.
+"""
+
+from accordant.api.app import create_api
+from accordant.api.deps import ApiDeps
+
+__all__ = ["ApiDeps", "create_api"]

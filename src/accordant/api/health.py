@@ -1,0 +1,35 @@
+"""Whether this process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
+
+from accordant.api.deps import ApiDeps
+from accordant.api.operation import describe
+from accordant.kernel import Unavailable
+from accordant.platform.storage import one
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", **describe(owner="platform", mode="real-time", latency_ms=20, scopes=()))
+async def healthz() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", **describe(owner="platform", mode="real-time", latency_ms=100, scopes=()))
+def readyz(request: Request) -> dict[str, object]:
+    """Say whether the database answers, and how many workers are alive; 503 without a database."""
+    deps: ApiDeps = request.app.state.deps
+    try:
+        with deps.worker.begin() as connection:
+            row = one(
+                connection,
+                """select count(*) as n from executor
+                   where reaped_at is null and beat_at > clock_timestamp() - make_interval(secs => lease_s)""",
+            )
+    except SQLAlchemyError as error:
+        raise Unavailable("The database does not answer.", code="api.not_ready") from error
+    return {"status": "ready", "workers": row.n}
