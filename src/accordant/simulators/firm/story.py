@@ -15,13 +15,12 @@ from accordant.simulators.firm.firm import Firm
 from accordant.simulators.firm.model import Approval, Deal, TimeLine
 from accordant.simulators.firm.people import Client, Resourcer, Seller
 from accordant.simulators.firm.time_office import Approver, Consultant, Sheet, TimeOffice
-from accordant.simulators.firm.timesheets import WEEKS
 
 _SELLING_WEEKS = 3
 _COMPLETED_IN_WEEK = 5
 _REOPENED_IN_WEEK = 4
 _LATE_WEEKS = 2
-_LOOK_S = 0.5
+_SHORTEST_LOOK_S, _LOOK_S = 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Progress:
     """How far the story is; `troubles` counts acts that failed and were left for the next round."""
 
     week: int = 0
-    weeks: int = WEEKS
+    weeks: int = 0
     won: int = 0
     active: int = 0
     logged: int = 0
@@ -75,6 +74,7 @@ class Story:
         self._completed: set[str] = set()
         monday = min(line.worked_on for line in firm.lines)
         self._first_monday = monday - timedelta(days=monday.weekday())
+        self.weeks = max(map(self._week_of, firm.lines))
 
     @classmethod
     def at(
@@ -94,7 +94,7 @@ class Story:
         return cls(firm, seller, office, client, on_progress=on_progress)
 
     async def play(self, pace: float = 1.0, *, patience_s: float = 600.0) -> Progress:
-        """Play the twelve weeks, then go on until everything that people do is done.
+        """Play every week, then go on until everything that people do is done.
 
         Begun again after an interruption, it finds in the systems what was done already.
 
@@ -105,13 +105,13 @@ class Story:
         Returns:
             How far it came; `is_over` is False when patience ended before everything was done.
         """
-        for week in range(1, WEEKS + 1):
+        for week in range(1, self.weeks + 1):
             await self._round(week)
             await asyncio.sleep(pace)
         until = monotonic() + patience_s
         while not self._is_done() and monotonic() < until:
-            await self._round(WEEKS + _LATE_WEEKS)
-            await asyncio.sleep(min(pace, _LOOK_S))
+            await self._round(self.weeks + _LATE_WEEKS + 1)
+            await asyncio.sleep(max(_SHORTEST_LOOK_S, min(pace, _LOOK_S)))
         self._tell(replace(self.progress, is_over=self._is_done()))
         return self.progress
 
@@ -137,7 +137,8 @@ class Story:
         for sheet in self._sheets.values():
             await self._attempt(partial(self._work, sheet, week))
         await self._pay()
-        self._tell(replace(self.progress, week=min(week, WEEKS), active=len(self._sheets), won=len(self._won)))
+        shown = replace(self.progress, week=min(week, self.weeks), weeks=self.weeks)
+        self._tell(replace(shown, won=len(self._won), active=len(self._sheets)))
 
     async def _sell(self, week: int) -> None:
         deals = self.firm.deals

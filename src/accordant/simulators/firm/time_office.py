@@ -115,14 +115,14 @@ class Consultant:
         return len(new)
 
     async def submit(self, sheet: Sheet, lines: Sequence[TimeLine]) -> None:
-        """Hand in what is logged: one time sheet per person, apart from what will be approved later or corrected."""
+        """Hand in what is logged: one sheet per person and week, apart from what will be approved later or corrected."""
         await self.office.refresh(sheet)
         ready: defaultdict[tuple[str, ...], list[Entry]] = defaultdict(list)
         for line in lines:
             entry = sheet.entries.get(line.id)
             if entry and not entry.submission and not entry.is_approved:
                 apart = line.id if line.mistake is Mistake.CORRECTED else ""
-                ready[line.worker, line.approval, apart].append(entry)
+                ready[line.worker, f"{line.worked_on:%G-%V}", line.approval, apart].append(entry)
         for entries in ready.values():
             await self._hand_in(sheet, entries)
 

@@ -118,6 +118,7 @@ class TestStory:
         assert played.progress.is_over
         assert len(entries(estate)) == len(firm.lines)
         assert played.progress.logged == len(firm.lines)
+        assert played.progress.troubles == 0
 
     def test_approves_what_is_to_be_approved(self, played, estate, firm):
         states = Counter(d.state for d in entries(estate))
@@ -185,7 +186,7 @@ class TestStory:
 
         asyncio.run(story.play(0, patience_s=0))
 
-        assert [p.week for p in told] == [*range(1, 13), 12]
+        assert [p.week for p in told] == [*range(1, story.weeks + 1), story.weeks]
 
     def test_leaves_the_ledger_alone_when_it_is_not_a_simulated_one(self, estate):
         story = a_story(estate)
