@@ -187,6 +187,24 @@ def delegate(connection: Connection, id: str, to: str, *, actor: Actor, at: date
     record_event(connection, id, approval.entity, at=at, actor=actor.worker_number, kind="delegated", to=to)
 
 
+def ask_back(connection: Connection, id: str, question: str, *, actor: Actor, at: datetime) -> Approval:
+    """Put a question to the requester before deciding; the approval stays open, the question stands in its timeline.
+
+    Raises:
+        InvalidInput: an empty question.
+        Rejected: whatever would keep `actor` from deciding; `approval.decided`.
+    """
+    approval = _lock(connection, id)
+    _require_may_decide(approval, actor)
+    if approval.state is not ApprovalState.OPEN:
+        raise Rejected(f"This is {approval.state} already.", code="approval.decided")
+    if not question.strip():
+        raise InvalidInput("There is no question.", code="approval.no_question", remedy="Say what is not clear.")
+    number = actor.worker_number
+    record_event(connection, id, approval.entity, at=at, actor=number, kind="asked_back", question=question.strip())
+    return approval
+
+
 def withdraw(connection: Connection, id: str, *, by: str, reason: str, at: datetime) -> None:
     """Take a question back (worker number of the requester, or `accordant` for its run); only while it is open."""
     approval = _lock(connection, id)

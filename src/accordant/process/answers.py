@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,11 @@ class Answers:
         self._starter = starter
         self._flows = flows
 
+    @property
+    def flows(self) -> FlowRegistry:
+        """The flows that an answer may start anew: owner, promise and newest version, for those who show runs."""
+        return self._flows
+
     def resolve(
         self, connection: Connection, case_id: str, resolution: cases.Resolution, *, actor: cases.Actor
     ) -> cases.Resolved | cases.Proposed:
@@ -40,6 +46,31 @@ class Answers:
         done = cases.confirm(connection, case_id, proposal_hash, actor=actor, at=now)
         self._audit(connection, actor, "case.confirmed", case_id, done.resolution)
         self._carry_out(connection, case_id, done.resolution, actor, now)
+
+    def decline(self, connection: Connection, case_id: str, *, actor: cases.Actor, reason: str) -> None:
+        """Turn a proposed change of money down, or take one's own back."""
+        cases.decline(connection, case_id, actor=actor, reason=reason, at=datetime.now(UTC))
+        self._note(connection, actor, "case.declined", case_id, reason=reason)
+
+    def assign(self, connection: Connection, case_ids: Sequence[str], owner: str, *, actor: cases.Actor) -> None:
+        """Give cases to a person (worker number; '' to nobody); all or none."""
+        cases.assign(connection, case_ids, owner, actor=actor, at=datetime.now(UTC))
+        for case_id in case_ids:
+            self._note(connection, actor, "case.assigned", case_id, owner=owner)
+
+    def park(
+        self, connection: Connection, case_ids: Sequence[str], *, until: datetime, reason: str, actor: cases.Actor
+    ) -> None:
+        """Let open cases wait until an instant; all or none."""
+        cases.park(connection, case_ids, until=until, reason=reason, actor=actor, at=datetime.now(UTC))
+        for case_id in case_ids:
+            self._note(connection, actor, "case.parked", case_id, until=until.isoformat(), reason=reason)
+
+    def reveal(self, connection: Connection, case_id: str, *, actor: cases.Actor, reason: str) -> None:
+        """Write down who looks behind the mask of a case, and why; the caller shows it only after this."""
+        if len(reason.strip()) < 3:
+            raise InvalidInput("Looking behind the mask needs a reason.", code="case.no_reason")
+        self._note(connection, actor, "case.revealed", case_id, reason=reason)
 
     def decide(
         self,
@@ -69,6 +100,31 @@ class Answers:
         )
         return decided
 
+    def ask_back(self, connection: Connection, approval_id: str, question: str, *, actor: cases.Actor) -> None:
+        """Ask the requester something before deciding; the approval stays open."""
+        asked = cases.ask_back(connection, approval_id, question, actor=actor, at=datetime.now(UTC))
+        audit.record(
+            connection,
+            actor=actor.worker_number,
+            action="approval.asked_back",
+            subject=approval_id,
+            entity=asked.entity,
+            detail={"question": question},
+        )
+
+    def delegate(self, connection: Connection, approval_id: str, to: str, *, actor: cases.Actor) -> None:
+        """Let another worker decide too, within that worker's own entities and limit."""
+        cases.delegate(connection, approval_id, to, actor=actor, at=datetime.now(UTC))
+        entity = cases.get_approval(connection, approval_id).entity
+        audit.record(
+            connection,
+            actor=actor.worker_number,
+            action="approval.delegated",
+            subject=approval_id,
+            entity=entity,
+            detail={"to": to},
+        )
+
     def _carry_out(
         self, connection: Connection, case_id: str, resolution: cases.Resolution, actor: cases.Actor, now: datetime
     ) -> None:
@@ -92,12 +148,29 @@ class Answers:
         flow = self._flows.newest(row.flow)
         self._starter.start_in(connection, flow.start(flow.input_model.model_validate(row.input)))
 
-    @staticmethod
+    @classmethod
     def _audit(
-        connection: Connection, actor: cases.Actor, action: str, case_id: str, resolution: cases.Resolution
+        cls,
+        connection: Connection,
+        actor: cases.Actor,
+        action: str,
+        case_id: str,
+        resolution: cases.Resolution,
     ) -> None:
-        detail = resolution.model_dump(mode="json", include={"kind", "reason", "root_cause"})
-        audit.record(connection, actor=actor.worker_number, action=action, subject=case_id, detail=detail)
+        cls._note(
+            connection,
+            actor,
+            action,
+            case_id,
+            **resolution.model_dump(mode="json", include={"kind", "reason", "root_cause"}),
+        )
+
+    @staticmethod
+    def _note(connection: Connection, actor: cases.Actor, action: str, case_id: str, **detail: Any) -> None:
+        entity = cases.get_case(connection, case_id, at=datetime.now(UTC)).entity
+        audit.record(
+            connection, actor=actor.worker_number, action=action, subject=case_id, entity=entity, detail=detail
+        )
 
 
 def _apply_edits(connection: Connection, resolution: cases.Edit, actor: cases.Actor, now: datetime) -> None:
