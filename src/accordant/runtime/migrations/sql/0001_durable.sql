@@ -24,6 +24,8 @@ create table run (
   outcome     json
 ) with (fillfactor = 70);
 create unique index run_key on run (flow, key) where not freed;
+create unique index run_work on run (flow, key, generation);
+create index run_started on run (started_at desc);
 create index run_subject on run (subject, started_at);
 create index run_live on run (state, started_at) where state in ('running', 'parked', 'failed');
 select protect('run');
