@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from accordant.kernel import AccordantError
@@ -27,6 +29,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the result as J
 
 def main() -> None:
     """Run a command; an error is told in one sentence with its remedy."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     try:
         app(standalone_mode=False)
     except AccordantError as error:

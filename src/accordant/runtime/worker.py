@@ -45,6 +45,8 @@ class Worker:
         """Begin to work."""
         await self.engine.launch()
         self._loops = [asyncio.create_task(loop) for loop in (Sequencer(self.database).run(), *self.feeds.loops())]
+        for loop in self._loops:
+            loop.add_done_callback(_never_ends)
         log.info("worker.works", executor=self.executor, estate=self.firm.estate.hash[:12])
 
     async def stop(self) -> None:
@@ -55,6 +57,13 @@ class Worker:
         await self.connections.aclose()
         await self.engine.close()
         self.database.dispose()
+
+
+def _never_ends(loop: asyncio.Task[None]) -> None:
+    """A loop that ends by itself is a bug: the process says so and ends, so that a fresh one takes its place."""
+    if not loop.cancelled():
+        log.error("loop.ended", error=repr(loop.exception()))
+        os._exit(70)
 
 
 def _leave() -> None:

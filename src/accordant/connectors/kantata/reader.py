@@ -175,12 +175,8 @@ class KantataReader(ProjectSetup, Staffing, CustomerRegistry, EngagementStatusBo
     async def people(self) -> tuple[DirectoryEntry, ...]:
         """Return the account's users who have a mail address."""
         pages = self.client.pages("users", operation="people")
-        return tuple(
-            DirectoryEntry(ref=self._ref("users", user["id"]), email=user["email_address"])
-            async for envelope in pages
-            for user in envelope.records
-            if user.get("email_address")
-        )
+        users = [user async for envelope in pages for user in envelope.records if user.get("email_address")]
+        return tuple(DirectoryEntry(ref=self._ref("users", u["id"]), email=u["email_address"]) for u in users)
 
     async def read_engagement_status(self, target: ExternalId) -> EngagementStatus:
         """Read the custom fields of a project back, archived or not; NotFound when it is gone."""

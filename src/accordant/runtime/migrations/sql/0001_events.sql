@@ -34,7 +34,8 @@ create table subscription (
   types      text[]      not null,               -- patterns: 'invoice.*'
   target     text        not null,               -- https://… or nats:subject
   secret_ref text        not null default '',
-  position   bigint      not null default 0,     -- everything up to here is done or dead
+  entities   text[]      not null default '{}',  -- whose events it may see; '*' is all, none is nothing
+  position   bigint      not null default 0,     -- taken up to here; what is not done has a row in delivery
   paused     boolean     not null default false,
   created_at timestamptz not null default clock_timestamp()
 );
@@ -50,3 +51,4 @@ create table delivery (
   error        text        not null default '',
   primary key (subscription, position)
 );
+create index delivery_open on delivery (subscription, key, position) where state <> 'dead';
