@@ -99,6 +99,8 @@ def tryton_server(
     home.require()
     folder.mkdir(parents=True, exist_ok=True)
     file, log = folder / f"{database}.sqlite", folder / "server.log"
+    for leftover in folder.glob(f"{file.name}*"):  # a journal of another database would be replayed into the copy
+        leftover.unlink()
     shutil.copyfile(source or home.template, file)
     conf = folder / "trytond.conf"
     conf.write_text(

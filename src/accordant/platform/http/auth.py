@@ -40,6 +40,7 @@ class BearerAuth:
         fetch: asks the vendor for a token; raises our errors.
         clock: tells when the token is old.
         early: how long before its end a token is renewed.
+        scheme: the word before the token, where a vendor has one of its own.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class BearerAuth:
         *,
         clock: Clock | None = None,
         early: timedelta = timedelta(seconds=60),
+        scheme: str = "Bearer",
     ) -> None:
         self._fetch = fetch
+        self._scheme = scheme
         self._clock = clock or SystemClock()
         self._early = early
         self._token: Token | None = None
@@ -63,7 +66,7 @@ class BearerAuth:
                 token = self._fresh()
                 if token is None:
                     token = self._token = await self._fetch(client)
-        return {"Authorization": f"Bearer {token.value}"}
+        return {"Authorization": f"{self._scheme} {token.value}"}
 
     def expire(self) -> None:
         """Forget the token."""
