@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from accordant.governance import Estate
-from accordant.kernel import Clock
+from accordant.kernel import Clock, Money
 from accordant.platform.storage import Database
 from accordant.process import Answers
 
@@ -21,6 +22,7 @@ class ConsoleDeps:
         answers: the one way in which a person's word reaches a run.
         estate: entities, systems, people.
         clock: the present.
+        to_group: what an amount is in the group's currency, at the rates of the day.
         session_key: signs session cookies; several processes behind one address need the same. A fresh one signs
             everybody out.
         release: as shown at the foot of the rail.
@@ -31,6 +33,7 @@ class ConsoleDeps:
     answers: Answers
     estate: Estate
     clock: Clock
+    to_group: Callable[[Money], Money]
     session_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     release: str = ""
 

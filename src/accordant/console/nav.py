@@ -35,6 +35,11 @@ class Place:
 
 PLACES = (
     Place("home", "/", "Home", "home", is_key=True),
+    Place("cases", "/cases", "Exceptions", "exc", "cases:read", badge="cases", is_key=True),
+    Place("case", "/cases/", scope="cases:read", under="/cases"),
+    Place("approvals", "/approvals", "Approvals", "appr", "approvals:read", badge="approvals", is_key=True),
+    Place("runs", "/runs", "Runs", "run", "runs:read", "Work"),
+    Place("run", "/runs/", scope="runs:read", under="/runs"),
     Place("more", "/more"),
 )
 """In the order of the rail. A new page is one line here and one folder."""

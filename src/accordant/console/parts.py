@@ -128,6 +128,29 @@ def case_row(case: CaseView, now: datetime, zone: ZoneInfo, *, owner: str = "", 
     )
 
 
+def approval_row(approval: Approval, now: datetime, zone: ZoneInfo, group: Money | None) -> CaseRow:
+    """Return the row of an approval in a queue that mixes both; `group` is its amount in the group's currency."""
+    about = str(approval.view.get("client") or approval.subject)
+    return CaseRow(
+        href=f"/approvals#{approval.id}",
+        shape="half",
+        color="c-warn",
+        severity="Approval",
+        sentence=f"{words.readable(approval.kind)} for {about}: your decision is asked for.",
+        meta=(
+            "Approval",
+            f"rule {approval.rule}",
+            f"asked {words.age(approval.asked_at, now)} ago",
+            approval.entity.upper(),
+        ),
+        exposure=approval.money,
+        group_exposure=group,
+        due=words.due(approval.deadline, now, zone),
+        is_soon=is_soon(approval.deadline, now),
+        bold=about,
+    )
+
+
 def severity_of(case: CaseView) -> tuple[str, str, str]:
     """Return shape, color and word of a case's severity: exposure × deadline, by shape first."""
     if case.severity >= _GRAVE:

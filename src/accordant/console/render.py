@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from accordant.console import words
 from accordant.console.nav import current_path, shown_to
+from accordant.kernel import Money, total
 
 if TYPE_CHECKING:
     from accordant.console.visit import Visit
@@ -48,6 +50,7 @@ class Renderer:
         spoken = {name: getattr(words, name) for name in _WORDS}
         self._env.filters |= spoken
         self._env.globals |= spoken
+        self._env.filters["sum_money"] = _sum_money
         self._env.globals["static"] = _addresses()
 
     def render(self, template: str, visit: Visit, context: dict[str, Any]) -> str:
@@ -67,6 +70,12 @@ class Renderer:
     def render_bare(self, template: str, **context: Any) -> str:
         """Render a page that stands outside the frame: sign-in, or an error before anybody is known."""
         return self._env.get_template(template).render(context)
+
+
+def _sum_money(rows: Sequence[Any], name: str) -> Money:
+    """Add up one column of a table; a table without rows has no sum to show."""
+    amounts = [getattr(row, name) for row in rows]
+    return total(amounts, amounts[0].currency)
 
 
 def _addresses() -> dict[str, str]:

@@ -13,11 +13,12 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse
 
+from accordant.console import words
 from accordant.console.deps import ConsoleDeps
 from accordant.console.render import Renderer
 from accordant.console.session import COOKIE, Session, Sessions
 from accordant.governance import Actor, Entity
-from accordant.kernel import NotFound, Rejected
+from accordant.kernel import Money, NotFound, Rejected
 from accordant.platform.storage import ALL_ENTITIES
 
 FIRM_WIDE = ""
@@ -65,6 +66,23 @@ class Visit:
     def zone(self) -> ZoneInfo:
         """The zone in which instants without an entity are shown: that of the first entity."""
         return self.entities[0].zone if self.entities else ZoneInfo("UTC")
+
+    def zone_of(self, entity: str) -> ZoneInfo:
+        """Return the zone of an entity; that of the visit for what is firm-wide."""
+        return next((e.zone for e in self.deps.estate.entities if e.id == entity), self.zone)
+
+    def next_cut_off(self, entity: str, at: datetime) -> datetime:
+        """Return the first billing cut-off of an entity after an instant."""
+        return self.deps.estate.entity(entity).cut_off_after(at)
+
+    def say(self, money: Money) -> str:
+        """Write money in a sentence, its symbol clear among the firm's currencies."""
+        return words.say_money(money, {e.currency for e in self.deps.estate.entities})
+
+    def name_of(self, worker_number: str) -> str:
+        """Return the name of a person of the estate; a number nobody has stays a number."""
+        people = self.deps.estate.access.people
+        return next((p.name for p in people if p.worker_number == worker_number), worker_number)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -2,7 +2,3 @@
 
 Nothing is changed here, no system is called, and nothing is rendered.
 """
-
-from accordant.insight.pulse import Pulse, position, pulse
-
-__all__ = ["Pulse", "position", "pulse"]

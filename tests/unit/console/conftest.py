@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from console_client import Client
 from fastapi import FastAPI
+from pages.console_client import Client
+from pages.seed import to_group
 from sqlalchemy import URL
 
 from accordant.console import ConsoleDeps, create_console
@@ -32,7 +33,9 @@ def deps(owner_url: URL, database: Database, estate: Estate) -> Iterator[Console
     """What the console is handed, on Thursday 26 November 2026, 09:42 UTC."""
     door = Database(as_role(owner_url, DOOR))
     answers = Answers(Starter(database), FlowRegistry([]))
-    yield ConsoleDeps(door=door, worker=database, answers=answers, estate=estate, clock=FixedClock(NOW))
+    yield ConsoleDeps(
+        door=door, worker=database, answers=answers, estate=estate, clock=FixedClock(NOW), to_group=to_group
+    )
     door.dispose()
 
 

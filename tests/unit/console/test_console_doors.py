@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from console_client import Client
+from pages.console_client import Client
 
 from accordant.console import ConsoleDeps, create_console
 from accordant.console.session import LASTS
@@ -39,7 +40,7 @@ class TestSignIn:
             for name, system in deps.estate.systems.items()
         }
         estate = deps.estate.model_copy(update={"systems": systems})
-        client = Client(create_console(ConsoleDeps(deps.door, deps.worker, deps.answers, estate, deps.clock)))
+        client = Client(create_console(replace(deps, estate=estate)))
 
         page = client.get("/sign-in")
 

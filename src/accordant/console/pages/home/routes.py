@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from accordant.console.pages.home import view
 from accordant.console.visit import Visiting
 
 router = APIRouter()
@@ -13,4 +14,6 @@ router = APIRouter()
 @router.get("/")
 def home(visit: Visiting) -> Response:
     """Show where the firm's money stands, in the order of the person's role."""
-    return visit.page("home/page.html")
+    with visit.read() as connection:
+        shown = view.home(connection, visit)
+    return visit.page("home/page.html", home=shown)

@@ -1,0 +1,1 @@
+"""Approvals inbox: exactly what is approved, decided, asked back or handed on."""

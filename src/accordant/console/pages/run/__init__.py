@@ -1,0 +1,1 @@
+"""Run page: stages, steps in time, writes outside, gates, events and acts of one run."""

@@ -1,0 +1,1 @@
+"""Runs: work orders with their attempts, the flow with counts per stage, who works on them."""
