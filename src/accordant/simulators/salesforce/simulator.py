@@ -21,6 +21,7 @@ from accordant.simulators.salesforce.rules import DuplicateRule
 from accordant.simulators.salesforce.shapes import dumps
 from accordant.simulators.salesforce.state import Org, RowLocks
 
+_SOLD = ("Name", "ContractId", "Practice__c", "Delivery_Lead_Email__c")
 _WRITE_BACK = (
     "Engagement_State__c",
     "Project_Code__c",
@@ -106,7 +107,7 @@ class SalesforceSimulator(Simulator):
     def _opportunities(self) -> Iterator[Document]:
         for record in self.org.living(OBJECTS["Opportunity"]):
             held = record.data
-            facts = {f: format(v, "f") if isinstance(v := held.get(f), Decimal) else v for f in _WRITE_BACK}
+            facts = {f: format(v, "f") if isinstance(v := held.get(f), Decimal) else v for f in (*_SOLD, *_WRITE_BACK)}
             yield Document(
                 "opportunity",
                 record.id,
