@@ -115,7 +115,7 @@ class Consultant:
         return len(new)
 
     async def submit(self, sheet: Sheet, lines: Sequence[TimeLine]) -> None:
-        """Hand in what is logged: one sheet per person and week, apart from what will be approved later or corrected."""
+        """Hand in what is logged: one sheet per person and week, apart from what is approved later or corrected."""
         await self.office.refresh(sheet)
         ready: defaultdict[tuple[str, ...], list[Entry]] = defaultdict(list)
         for line in lines:
