@@ -5,5 +5,17 @@ What an event means belongs to the rooms that publish it.
 
 from accordant.platform.events.log import Event, publish, read
 from accordant.platform.events.sequencer import CHANNEL, Sequencer
+from accordant.platform.events.subscriptions import Past, Subscription, replay, set_paused, subscribe
 
-__all__ = ["CHANNEL", "Event", "Sequencer", "publish", "read"]
+__all__ = [
+    "CHANNEL",
+    "Event",
+    "Past",
+    "Sequencer",
+    "Subscription",
+    "publish",
+    "read",
+    "replay",
+    "set_paused",
+    "subscribe",
+]

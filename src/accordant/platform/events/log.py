@@ -67,6 +67,11 @@ def read(
         after=after,
         key=key,
         subject=subject,
-        types=[t.replace("*", "%") for t in types],
+        types=like_any(types),
         limit=limit,
     )
+
+
+def like_any(types: Sequence[str]) -> list[str]:
+    """Turn patterns such as `time_entry.*` into SQL's."""
+    return [t.replace("_", r"\_").replace("%", r"\%").replace("*", "%") for t in types]
