@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from accordant.simulators._shared import Document
+
 PATH = Path(__file__).parents[2] / "tools" / "judge.py"
 spec = importlib.util.spec_from_file_location("judge", PATH)
 judge = importlib.util.module_from_spec(spec)
@@ -313,6 +315,17 @@ class TestCommand:
     def test_says_when_a_book_cannot_be_read(self, serve, capsys):
         assert judge.main(["http://127.0.0.1:1"]) == 2
         assert "could not be read" in capsys.readouterr().err
+
+
+class TestReading:
+    def test_takes_a_book_as_the_simulated_systems_write_it(self):
+        written = Document("time_entry", "9001", entity="uk01", amount=Decimal("300.00"), quantity=Decimal("1.5"))
+
+        read = judge._doc("kantata", written.as_json())
+
+        assert (read.system, read.id, read.amount, read.quantity) == (
+            "kantata", "9001", Decimal("300.00"), Decimal("1.5"),
+        )  # fmt: skip
 
 
 class TestIndependence:

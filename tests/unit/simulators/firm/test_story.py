@@ -68,6 +68,15 @@ class TestSeller:
 
         assert opportunities(estate)[deal.name].data["Practice__c"] == deal.practice
 
+    def test_logs_in_again_when_the_session_ended(self, estate, firm):
+        story = a_story(estate)
+        asyncio.run(story.seller.project_codes())
+        estate.simulators["salesforce-main"].faults.arm(Fault("expired_token", on="GET */query"))
+
+        asyncio.run(story.seller.win(firm.deals[0]))
+
+        assert opportunities(estate)[firm.deals[0].name].data["StageName"] == "Closed Won"
+
 
 class TestClient:
     @pytest.mark.parametrize(
@@ -187,6 +196,17 @@ class TestStory:
         asyncio.run(story.play(0, patience_s=0))
 
         assert [p.week for p in told] == [*range(1, story.weeks + 1), story.weeks]
+
+    def test_approves_the_requests_for_people(self, estate):
+        psa = estate.simulators["kantata-main"]
+        story = a_story(estate)
+        (project,) = psa.load("workspaces", [{"title": "Larch", "currency": "GBP"}])
+        (resource,) = psa.load("workspace_resources", [{"workspace_id": project.id, "role_id": "1"}])
+        psa.load("resource_requests", [{"resource_id": resource.id, "approver_ids": ["1"]}])
+
+        asyncio.run(story.play(0, patience_s=0))
+
+        assert [d.state for d in psa.books.documents() if d.kind == "resource_request"] == ["approved"]
 
     def test_leaves_the_ledger_alone_when_it_is_not_a_simulated_one(self, estate):
         story = a_story(estate)
