@@ -23,6 +23,7 @@ from accordant.ports.effect import (
     Written,
     effect,
     effect_of,
+    subject_of,
 )
 from accordant.ports.erp import (
     BillingRules,
@@ -31,6 +32,7 @@ from accordant.ports.erp import (
     InvoiceStatus,
     PaymentFeed,
     PeriodCalendar,
+    TimeCorrection,
     TimePosting,
     TimeToPost,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "ProjectSetup",
     "Staffing",
     "StaffingRequest",
+    "TimeCorrection",
     "TimeFeed",
     "TimePosting",
     "TimeToPost",
@@ -79,4 +82,5 @@ __all__ = [
     "Written",
     "effect",
     "effect_of",
+    "subject_of",
 ]

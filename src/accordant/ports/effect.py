@@ -87,6 +87,11 @@ class EffectSpec:
     repeatable: bool = False
 
 
+def subject_of(key: str) -> str:
+    """Return what a key stands for: a key begins with that id, then `/` and a purpose, then `#` and a generation."""
+    return key.partition("/")[0].partition("#")[0]
+
+
 def effect(
     kind: EffectKind, look_up: str, *, batch: bool = False, moves_money: bool = False, repeatable: bool = False
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:

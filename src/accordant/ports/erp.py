@@ -50,6 +50,15 @@ class TimeToPost(BaseModel):
     memo: str = ""
 
 
+class TimeCorrection(BaseModel):
+    """A later word on a line that the ERP has already: the record there, and what it shall say now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ref: ExternalId
+    line: TimeToPost
+
+
 class InvoiceStatus(BaseModel):
     """What the ERP says about an invoice."""
 
@@ -85,6 +94,11 @@ class TimePosting(Port):
     @abstractmethod
     async def post_time(self, lines: Mapping[str, TimeToPost]) -> Outcomes:
         """Post up to 500 lines, each under its key; one bad line fails alone."""
+
+    @effect(EffectKind.PUT, look_up="find_time", batch=True)
+    @abstractmethod
+    async def correct_time(self, corrections: Mapping[str, TimeCorrection]) -> Outcomes:
+        """Change posted lines in place, each under its key; a line the ERP no longer lets change fails alone."""
 
     @abstractmethod
     async def find_time(self, keys: tuple[str, ...]) -> LookUp:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from accordant import cases, masterdata
-from accordant.canonical import CanonicalModel, Contract, Deal, DealStage, TimeEntry
+from accordant.canonical import CanonicalModel, Contract, Customer, Deal, DealStage, TimeEntry
 from accordant.governance import Estate
 from accordant.kernel import ExternalId
 from accordant.platform.durable import Starter
@@ -75,6 +75,8 @@ class Intake:
             ids = self._resolve(connection, page)
             judged = self._judge(connection, page, ids)
             self._record(connection, page, judged)
+            if page.kind == "customer":
+                self._match_customers(connection, judged)
             outcome.counts.update(j.ending for j in judged)
             outcome.applied += [_accepted(page, j) for j in judged if j.ending == "applied"]
             self._count(connection, page, Counter(j.ending for j in judged))
@@ -123,7 +125,7 @@ class Intake:
         if before is not None:
             if before.hash == digest:
                 return _Judged(o, id, body, "duplicate", before)
-            if o.changed_at < before.changed_at:
+            if o.changed_at < before.changed_at or _is_second_record(connection, page, o.ref, id):
                 return _Judged(o, id, body, "superseded", before)
         return self._judge_ownership(
             connection, page, _Judged(o, id, body, "applied", before, _entity_of(body), digest)
@@ -188,6 +190,16 @@ class Intake:
         ]
         records.save(connection, entries, [j.hash for _, j in latest.values()])
 
+    @staticmethod
+    def _match_customers(connection: Connection, judged: Sequence[_Judged]) -> None:
+        """Merge a new customer that is surely one we know; what only may be the same waits for the steward."""
+        for j in judged:
+            if j.before is None and j.ending == "applied" and isinstance(j.body, Customer):
+                found = masterdata.match(connection, j.body)
+                if isinstance(found, masterdata.Same):
+                    now = datetime.now(UTC)
+                    masterdata.alias(connection, j.id, found.id, at=now, by="match", reason=f"same {found.by}")
+
     def _announce(self, connection: Connection, outcome: Outcome) -> None:
         """Publish what happened and start the flows that it starts, in the same transaction."""
         by_event: dict[str, list[Accepted]] = {}
@@ -223,6 +235,14 @@ class Intake:
                 hour=hour,
                 count=count,
             )
+
+
+def _is_second_record(connection: Connection, page: Page, ref: ExternalId, id: str) -> bool:
+    """Say whether a customer has an older record in the same system: of two merged accounts, the first one speaks."""
+    if page.kind != "customer":
+        return False
+    same = [x for x in masterdata.external_ids(connection, id) if (x.ref.system, x.ref.type) == (ref.system, ref.type)]
+    return len(same) > 1 and min(same, key=lambda x: x.since).ref != ref
 
 
 def _with_our_ids(body: CanonicalModel, ids: Mapping[str, str]) -> CanonicalModel:

@@ -54,6 +54,7 @@ from accordant.platform.effects import (
     StillUnsure,
     Write,
     adopt_by_hand,
+    done_by,
     mark_undone,
     stored_error,
 )
@@ -306,7 +307,8 @@ class Run:
                 if links and ending.ref:
                     masterdata.link(connection, ExternalId.parse(ending.ref), links, kind=kind, entity=self.entity)
 
-        write = self._write(operation, spec, send, linked)
+        target = str(arguments[0]) if spec.kind is EffectKind.PUT and isinstance(arguments[0], ExternalId) else ""
+        write = self._write(operation, spec, send, linked, target)
         ending = await self._until_answered(write, Item(key, digest))
         return Written(ref=ExternalId.parse(ending.ref or ""), facts=dict(ending.facts or {}))
 
@@ -341,6 +343,16 @@ class Run:
         ]
         endings = await self._patiently(write, prepared)
         return {base: _outcome(ending) for base, ending in endings.items()}
+
+    async def written(self, operation: Callable[..., Any], *bases: str) -> dict[str, ExternalId]:
+        """Return the records that an operation has made already, by key base."""
+        port: Port = operation.__self__  # type: ignore[attr-defined]
+
+        def look(connection: Connection) -> dict[str, str]:
+            return done_by(connection, port.system, operation.__name__, bases)
+
+        found = await self.read(f"written:{operation.__name__}", look)
+        return {base: ExternalId.parse(ref) for base, ref in found.items()}
 
     def try_again(self, *bases: str) -> None:
         """Allow refused items of a batch to be sent once more: a person has answered."""
@@ -525,6 +537,7 @@ class Run:
         spec: EffectSpec,
         send: Callable[[Mapping[str, Item]], Any],
         concluding: Callable[[Connection, Sequence[Ending]], None],
+        target: str = "",
     ) -> Write:
         port = operation.__self__
 
@@ -533,7 +546,7 @@ class Run:
             return {key: _seen(answers.get(key, Unsure("no answer for this key"))) for key in keys}
 
         repeatable = spec.repeatable or spec.kind is EffectKind.PUT
-        scope = Scope(port.system, operation.__name__, str(spec.kind), self._taken, self.entity, repeatable)
+        scope = Scope(port.system, operation.__name__, str(spec.kind), self._taken, self.entity, repeatable, target)
         return Write(scope, send, find, port.settle_s, concluding=concluding)
 
     async def _until_answered(self, write: Write, item: Item) -> Ending:

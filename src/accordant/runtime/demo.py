@@ -150,6 +150,7 @@ class _Show:
     async def _keep_desk(self, bars: Any) -> None:
         while True:
             await asyncio.to_thread(self._desk.approve_all)
+            await asyncio.to_thread(self._desk.settle_matches)
             await asyncio.to_thread(self._supervisor.watch)
             self._draw(bars)
             await asyncio.sleep(0.25)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from accordant import cases
 from accordant.governance import Actor, Estate
-from accordant.kernel import AccordantError, Period
+from accordant.kernel import AccordantError, ExternalId, Period
 from accordant.platform.durable import Starter
 from accordant.platform.storage import Database, rows
 from accordant.process import Answers
@@ -78,6 +78,28 @@ class Desk:
         except AccordantError:
             return False
         self.done["retried"] += 1
+        return True
+
+    def settle_matches(self) -> int:
+        """Let the steward name the first candidate wherever a client may be known already; returns how many."""
+        with self._database.begin() as connection:
+            found = rows(
+                connection,
+                """select id, role, entity, details ->> 'candidates' as candidates from exception_case
+                   where state = 'open' and code = 'customer.ambiguous'""",
+            )
+        return sum(self._name(row.id, row.role, row.entity, row.candidates.split(", ")[0]) for row in found)
+
+    def _name(self, case_id: str, role: str, entity: str, ref: str) -> bool:
+        actor = self._somebody(role, entity)
+        if actor is None:
+            return False
+        answer = cases.DoneByHand(
+            reason="It is the same client.", root_cause=cases.RootCause.DUPLICATE, external_id=ExternalId.parse(ref)
+        )
+        with self._database.begin() as connection:
+            self._answers.resolve(connection, case_id, answer, actor=actor)
+        self.done["matched"] += 1
         return True
 
     def _somebody(self, role: str, entity: str) -> Actor | None:

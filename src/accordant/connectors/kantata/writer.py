@@ -21,7 +21,7 @@ from accordant.connectors.kantata.reader import (
     require_key,
 )
 from accordant.kernel import AuthExpired, ExternalId, KeyConflict, Rejected, Retryable, UnknownOutcome
-from accordant.ports import EngagementStatus, StaffingRequest, Written
+from accordant.ports import EngagementStatus, StaffingRequest, Written, subject_of
 
 _MINUTES_PER_HOUR = 60
 
@@ -212,15 +212,18 @@ class KantataWriter(KantataReader):
             "workspace_groups", ref.value, operation=operation, include="external_references"
         )
         for reference in envelope.included("external_references", envelope.one, "external_reference_ids"):
-            if reference["service_name"] == SERVICE and reference["service_model_ref"] != key:
-                raise KeyConflict(
-                    "The company in Kantata already stands for another customer.",
-                    code="kantata.already_adopted",
-                    remedy="See whether the two customers are one, then merge them.",
-                    system=self.system,
-                    operation=operation,
-                    detail={"key": reference["service_model_ref"]},
-                )
+            if reference["service_name"] != SERVICE:
+                continue
+            if subject_of(reference["service_model_ref"]) == subject_of(key):
+                return Written(ref=ref)  # ours already, under the key it was created or adopted with
+            raise KeyConflict(
+                "The company in Kantata already stands for another customer.",
+                code="kantata.already_adopted",
+                remedy="See whether the two customers are one, then merge them.",
+                system=self.system,
+                operation=operation,
+                detail={"key": reference["service_model_ref"]},
+            )
         await self._complete("WorkspaceGroup", ref.value, "Customer", require_key(key), operation)
         return Written(ref=ref)
 

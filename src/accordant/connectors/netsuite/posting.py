@@ -30,7 +30,7 @@ from accordant.kernel import (
     Rejected,
     UnknownOutcome,
 )
-from accordant.ports import Failed, Found, InvoicePosting, Outcomes, TimePosting, TimeToPost, Written
+from accordant.ports import Failed, Found, InvoicePosting, Outcomes, TimeCorrection, TimePosting, TimeToPost, Written
 
 TIME_LIMIT = 500
 
@@ -59,6 +59,21 @@ class NetSuitePosting(NetSuiteWriter, TimePosting, InvoicePosting):
         failed = {keys[id]: Failed(error=self._told(r, operation).as_dict()) for id, r in refusals.items() if r}
         posted = tuple(key for key in keys.values() if key not in failed)
         return outcomes | failed | await self._references(posted, operation)
+
+    async def correct_time(self, corrections: Mapping[str, TimeCorrection]) -> Outcomes:
+        """Change posted time in place, record by record; the ERP refuses what is billed or paid already."""
+        operation = "correct_time"
+        tasks = await self._known_tasks((c.line for c in corrections.values()), operation)
+        outcomes: dict[str, Written | Failed] = {}
+        for key, correction in corrections.items():
+            try:
+                payload = await self._time_bill(key, correction.line, tasks, operation)
+                payload.pop("externalId")
+                await self.client.patch(TIME, correction.ref.value, payload, operation=operation, key=key)
+                outcomes[key] = Written(ref=correction.ref)
+            except (InvalidInput, Rejected) as error:
+                outcomes[key] = Failed(error=error.as_dict())
+        return outcomes
 
     async def _references(self, keys: tuple[str, ...], operation: str) -> dict[str, Written]:
         """Return the posted records by key; what a lagging search does not show yet is left to the look-up."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +25,7 @@ from accordant.connectors.netsuite.payloads import (
 from accordant.connectors.netsuite.reader import NetSuiteReader
 from accordant.connectors.netsuite.suiteql import Select, column, equals
 from accordant.kernel import AuthExpired, ExternalId, KeyConflict, Rejected, Retryable, UnknownOutcome
-from accordant.ports import BillingRules, BillingSetup, CustomerRegistry, ProjectSetup, Written
+from accordant.ports import BillingRules, BillingSetup, CustomerRegistry, ProjectSetup, Written, subject_of
 
 
 def task_key(project: str, code: str) -> str:
@@ -93,7 +92,7 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         """Refuse a record that is another's, or another entity's."""
         facts: dict[str, Any] = {"system": self.system, "operation": "adopt_customer"}
         holder = record.get("externalId")
-        if holder and _subject(key_of(holder)) != _subject(key):
+        if holder and subject_of(key_of(holder)) != subject_of(key):
             raise KeyConflict(
                 "The ERP's customer already carries another key.",
                 code="erp.customer.key_taken",
@@ -163,11 +162,6 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         await self.directory.fill(payload, operation=operation)
         await self.client.patch(JOB, project.value, payload, operation=operation, key=key)
         return Written(ref=project)
-
-
-def _subject(key: str) -> str:
-    """Return the canonical id that a key begins with: `cus_1` of `cus_1/uk01/GBP#2`."""
-    return re.split("[/#]", key, maxsplit=1)[0]
 
 
 def _task_payload(project: str, task: Task) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accordant.canonical import Contract, Project, TimeEntry
+from accordant.canonical import ApprovalState, Contract, Project, TimeEntry
 from accordant.process import FlowInput, FlowOutput
 
 
@@ -23,6 +23,7 @@ class TimeBilled(FlowOutput):
     in_erp: int
     refused: int
     over_billed: int
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,16 @@ class Terms:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the batch: the entry as accepted, and where it came from."""
+    """One line of the batch: the entry as accepted, its version, and where it came from."""
 
     entry: TimeEntry
+    version: int
     source_ref: str
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the line may be billed, as far as its approver is concerned."""
+        return self.entry.approval is ApprovalState.APPROVED
 
     @property
     def id(self) -> str:

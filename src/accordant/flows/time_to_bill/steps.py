@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from accordant.cases import Action
 from accordant.flows.time_to_bill.models import Doubt, Line, Terms, TimeToBill
 from accordant.kernel import AccordantError, ExternalId, Money, total
 from accordant.platform.storage import bulk, one, rows
-from accordant.ports import TimePosting, TimeToPost
+from accordant.ports import TimeCorrection, TimePosting, TimeToPost, Written
 from accordant.process import Accepted, FlowInput, Problem, Run
 
 BATCH = 500
@@ -33,9 +34,14 @@ class Entered:
 
 
 def claim_approved(connection: Connection, accepted: Sequence[Accepted]) -> list[FlowInput]:
-    """Claim approved lines in batches per project, inside the intake transaction: a line is in one open batch only."""
+    """Claim lines in batches per project, inside the intake transaction; a version of a line is claimed once.
+
+    A line that was never approved and still is not is no work.
+    """
     by_project: dict[str, list[Accepted]] = {}
     for a in accepted:
+        if not (_is_approved(a.body) or _is_approved(a.previous)):
+            continue
         by_project.setdefault(a.body.project_id, []).append(a)
     entities = _entities(connection, list(by_project))
     requests: list[FlowInput] = []
@@ -45,6 +51,10 @@ def claim_approved(connection: Connection, accepted: Sequence[Accepted]) -> list
             _claim(connection, project_id, batch, items[start : start + BATCH])
             requests.append(TimeToBill(project_id=project_id, batch=batch, entity=entities.get(project_id, "")))
     return requests
+
+
+def _is_approved(body: TimeEntry | None) -> bool:
+    return body is not None and body.approval is ApprovalState.APPROVED
 
 
 def _entities(connection: Connection, project_ids: list[str]) -> dict[str, str]:
@@ -68,18 +78,18 @@ def _claim(connection: Connection, project_id: str, batch: int, items: Sequence[
 async def read_batch(run: Run, request: TimeToBill) -> list[Line]:
     """Read the claimed lines as they were accepted; what has changed since belongs to a later batch."""
     found = await run.load(_claimed, request.batch)
-    return [Line(TimeEntry.model_validate(body), ref) for body, ref in found]
+    return [Line(TimeEntry.model_validate(body), version, ref) for body, version, ref in found]
 
 
-def _claimed(connection: Connection, batch: int) -> list[tuple[Any, str]]:
+def _claimed(connection: Connection, batch: int) -> list[tuple[Any, int, str]]:
     found = rows(
         connection,
-        """select v.body, v.source_ref from time_claim c
+        """select v.body, v.version, v.source_ref from time_claim c
            join record_version v on v.id = c.line_id and v.version = c.version
            where c.batch = :batch order by c.line_id""",
         batch=batch,
     )
-    return [(row.body, row.source_ref) for row in found]
+    return [(row.body, row.version, row.source_ref) for row in found]
 
 
 async def find_terms(run: Run, request: TimeToBill, lines: Sequence[Line]) -> Terms:
@@ -135,8 +145,6 @@ def _limit(run: Run, facts: tuple[Any, ...], today: date) -> tuple[str, str] | N
 
 def _against_contract(terms: Terms, entry: TimeEntry) -> tuple[str, str] | None:
     contract = terms.contract
-    if entry.approval is not ApprovalState.APPROVED:
-        return "not_approved", "Have the line approved in the PSA."
     if contract.end_on and entry.worked_on > contract.end_on:
         return "after_the_contract", "Extend the contract, or book the hours on another engagement."
     if contract.start_on and entry.worked_on < contract.start_on:
@@ -178,6 +186,40 @@ async def _report(run: Run, terms: Terms, doubts: Sequence[Doubt]) -> None:
         )
 
 
+async def withdraw(run: Run, terms: Terms, lines: Sequence[Line]) -> int:
+    """Take back lines that lost their approval; what of them is billed already is a case with the credit due."""
+    if not lines:
+        return 0
+
+    def take_back(connection: Connection) -> dict[str, Any]:
+        known = {line.id for line in ledger.line_states(connection, [line.id for line in lines])}
+        by = ledger.By(actor="system", cause="approval withdrawn", run=run.id)
+        done = ledger.withdraw(connection, sorted(known), by) if known else None
+        return {"count": len(known), "over": [[o.line_id, o.amount.minor] for o in done.over_billed] if done else []}
+
+    answer = await run.change("withdraw", take_back)
+    await _report_over_billed(run, terms, answer["over"])
+    return int(answer["count"])
+
+
+async def _report_over_billed(run: Run, terms: Terms, over: Sequence[Sequence[Any]]) -> None:
+    if not over:
+        return
+    due = Money.from_minor(sum(minor for _, minor in over), terms.contract.currency)
+    await run.report(
+        Problem(
+            code="ledger.over_billed",
+            sentence=f"{len(over)} lines of {terms.project.name} are billed above what is approved: {due} is due back.",
+            remedy="Credit the lines on their invoice, or have the hours approved again.",
+            role="finance_operations",
+            about=f"{terms.project.id}/over_billed",
+            project_id=terms.project.id,
+            exposure=due,
+            details={"lines": ", ".join(str(id) for id, _ in over[:50])},
+        )
+    )
+
+
 async def enter_ledger(run: Run, terms: Terms, lines: Sequence[Line]) -> Entered:
     """Approve and price billable lines in the ledger, in one act. Key: the line's canonical id."""
     billable = [line for line in lines if line.entry.is_billable]
@@ -188,10 +230,11 @@ async def enter_ledger(run: Run, terms: Terms, lines: Sequence[Line]) -> Entered
         return {
             "accepted": [*done.new, *done.changed, *done.same],
             "refused": {r.line_id: r.code for r in done.refused},
-            "over_billed": [o.line_id for o in done.over_billed],
+            "over_billed": [[o.line_id, o.amount.minor] for o in done.over_billed],
         }
 
     answer = await run.change("ledger", enter) if billable else {"accepted": [], "refused": {}, "over_billed": []}
+    await _report_over_billed(run, terms, answer["over_billed"])
     plain = [line.id for line in lines if not line.entry.is_billable]
     return Entered(frozenset([*answer["accepted"], *plain]), len(answer["refused"]), len(answer["over_billed"]))
 
@@ -221,23 +264,43 @@ def _short(source_ref: str) -> str:
 
 
 async def post_to_erp(run: Run, terms: Terms, lines: Sequence[Line]) -> int:
-    """Post the lines in the ERP, each under its own key; what is refused is one case per cause, then sent again."""
+    """Post new lines in the ERP and correct those it has; what is refused is one case per cause, then sent again.
+
+    Keys: the line's id for what is new, its id and version for a correction.
+    """
     erp = run.port(TimePosting, "erp")
     project = await run.external(terms.project.id, erp.system)
-    to_send, posted = {line.id: line for line in lines}, 0
+    known = await run.written(erp.post_time, *(line.id for line in lines))
+    to_send = {f"{line.id}/v{line.version}" if line.id in known else line.id: line for line in lines}
+    posted = 0
     while to_send:
         workers = {line.entry.worker_id for line in to_send.values()}
-        numbers = await run.read("workers", lambda c, ids=workers: _worker_numbers(c, ids))  # type: ignore[misc]
-        open_items = {id: _to_post(terms, line, project, numbers) for id, line in to_send.items()}
-        outcomes = await run.effects(erp.post_time, open_items)
-        refused = {base: o for base, o in outcomes.items() if isinstance(o, AccordantError)}
-        posted += len(open_items) - len(refused)
+        numbers = await run.read("workers", partial(_worker_numbers, worker_ids=workers))
+        items = {key: _to_post(terms, line, project, numbers) for key, line in to_send.items()}
+        outcomes = await _send(run, erp, items, known)
+        refused = {key: o for key, o in outcomes.items() if isinstance(o, AccordantError)}
+        posted += len(items) - len(refused)
         if not refused:
             return posted
-        await _answer_refusals(run, terms, refused, open_items)
-        to_send = {base: to_send[base] for base in refused}
+        await _answer_refusals(run, terms, refused, items)
+        to_send = {key: to_send[key] for key in refused}
         run.try_again(*to_send)
     return posted
+
+
+async def _send(
+    run: Run, erp: TimePosting, items: Mapping[str, TimeToPost], known: Mapping[str, ExternalId]
+) -> dict[str, Written | AccordantError]:
+    new = {key: item for key, item in items.items() if item.line_id not in known}
+    corrections = {
+        key: TimeCorrection(ref=known[item.line_id], line=item) for key, item in items.items() if item.line_id in known
+    }
+    outcomes: dict[str, Written | AccordantError] = {}
+    if new:
+        outcomes |= await run.effects(erp.post_time, new)
+    if corrections:
+        outcomes |= await run.effects(erp.correct_time, corrections)
+    return outcomes
 
 
 async def _answer_refusals(
@@ -278,7 +341,7 @@ def _to_post(terms: Terms, line: Line, project: ExternalId, numbers: Mapping[str
     )
 
 
-def _worker_numbers(connection: Connection, worker_ids: set[str]) -> dict[str, str]:
+def _worker_numbers(connection: Connection, *, worker_ids: set[str]) -> dict[str, str]:
     """Return employee numbers by the worker id that the lines carry; merges are followed."""
     now = masterdata.current_ids(connection, worker_ids)
     found = rows(

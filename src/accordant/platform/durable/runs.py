@@ -124,7 +124,7 @@ def open_run(connection: Connection, start: Start) -> Opened:
 
 
 def _overtake(connection: Connection, start: Start, digest: str, current: Any) -> Opened:
-    if start.overtaking is Overtaking.ALLOW:
+    if start.overtaking is Overtaking.ALLOW or current.state == RunState.DONE:
         execute(connection, "update run set freed = true where id = :id", id=current.id)
         return Opened(_insert(connection, start, digest), "created")
     if start.overtaking is Overtaking.SUPERSEDE and current.state == RunState.PARKED:

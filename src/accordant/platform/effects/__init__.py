@@ -11,6 +11,7 @@ from accordant.platform.effects.ledger import (
     Standing,
     Turn,
     adopt_by_hand,
+    done_by,
     mark_undone,
     stored_error,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Write",
     "adopt_by_hand",
     "controls_from_environment",
+    "done_by",
     "mark_undone",
     "stored_error",
 ]

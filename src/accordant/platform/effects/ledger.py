@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from accordant.kernel import AccordantError, KeyConflict
 from accordant.platform.durable import Taken, require_hold
 from accordant.platform.effects.controls import Controls
-from accordant.platform.storage import execute, rows
+from accordant.platform.storage import execute, maybe, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Scope:
     taken: Taken
     entity: str = ""
     repeatable: bool = False
+    target: str = ""  # a record that takes one put of this operation at a time
 
 
 class Turn(Enum):
@@ -83,9 +84,9 @@ order by e.base, e.generation desc
 
 _INSERT = """
 insert into effect (system, operation, base, generation, kind, run_id, try_no, entity, payload_hash, state, holder,
-                    calls, called_at)
+                    calls, called_at, target)
 select :system, :operation, t.base, t.generation, :kind, :run, t.try_no, :entity, t.hash, 'intent', :me, 1,
-       clock_timestamp()
+       clock_timestamp(), :target
 from unnest(cast(:bases as text[]), cast(:generations as int[]), cast(:hashes as text[]), cast(:tries as int[]))
      as t(base, generation, hash, try_no)
 on conflict do nothing returning base
@@ -111,6 +112,8 @@ def intend(connection: Connection, scope: Scope, items: Sequence[Item], controls
     require_hold(connection, scope.taken)
     if not controls.intent:
         return [Standing(item, Turn.SEND, 1) for item in items]
+    if scope.target and controls.lock and _is_busy(connection, scope, items):
+        return [Standing(item, Turn.HELD, 1) for item in items]
     known = _current(connection, scope, items)
     fresh = [item for item in items if item.base not in known]
     inserted = _insert(connection, scope, [(item, 1) for item in fresh])
@@ -119,6 +122,23 @@ def intend(connection: Connection, scope: Scope, items: Sequence[Item], controls
         known |= _current(connection, scope, lost)
     standings = [Standing(item, Turn.SEND, 1) for item in fresh if item.base in inserted]
     return standings + _judge(connection, scope, [(i, known[i.base]) for i in items if i.base in known], controls)
+
+
+def _is_busy(connection: Connection, scope: Scope, items: Sequence[Item]) -> bool:
+    """Say whether another put on the same record is under way in a live process."""
+    execute(connection, "select pg_advisory_xact_lock(hashtextextended(:t, 11))", t=f"{scope.operation}:{scope.target}")
+    found = maybe(
+        connection,
+        """select 1 from effect e join executor x on x.id = e.holder and x.reaped_at is null
+             and x.beat_at > clock_timestamp() - make_interval(secs => x.lease_s)
+           where e.system = :system and e.operation = :operation and e.target = :target and e.state = 'intent'
+             and e.base <> all(:bases) limit 1""",
+        system=scope.system,
+        operation=scope.operation,
+        target=scope.target,
+        bases=[item.base for item in items],
+    )
+    return found is not None
 
 
 def _current(connection: Connection, scope: Scope, items: Sequence[Item]) -> dict[str, Any]:
@@ -147,6 +167,7 @@ def _columns(scope: Scope, pairs: Sequence[tuple[Item, int]]) -> dict[str, Any]:
         "run": scope.taken.run_id,
         "entity": scope.entity,
         "me": scope.taken.executor,
+        "target": scope.target,
         "bases": [item.base for item, _ in pairs],
         "generations": [generation for _, generation in pairs],
         "hashes": [item.payload_hash for item, _ in pairs],
@@ -276,6 +297,19 @@ def mark_undone(connection: Connection, system: str, operation: str, base: str, 
         base=base,
         generation=generation,
     )
+
+
+def done_by(connection: Connection, system: str, operation: str, bases: Sequence[str]) -> dict[str, str]:
+    """Return the records that an operation has made, by base; what was undone is left out."""
+    found = rows(
+        connection,
+        """select distinct on (base) base, ref, state from effect
+           where system = :system and operation = :operation and base = any(:bases) order by base, generation desc""",
+        system=system,
+        operation=operation,
+        bases=list(bases),
+    )
+    return {row.base: row.ref for row in found if row.state == "done" and row.ref}
 
 
 def adopt_by_hand(connection: Connection, base: str, operation: str, ref: str, by: str) -> int:

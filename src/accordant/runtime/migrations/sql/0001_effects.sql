@@ -5,6 +5,7 @@ create table effect (
   operation    text        not null,
   base         text        not null,             -- canonical id, fields + version, or document + transition
   generation   int         not null,             -- raised only after an undo by another run
+  target       text        not null default '', -- one put at a time on a record, so that the later one wins
   kind         text        not null check (kind in ('create', 'put', 'act')),
   run_id       text        not null,
   try_no       int         not null default 0,   -- raised when a person said: again
@@ -22,6 +23,7 @@ create table effect (
   ended_at     timestamptz,
   primary key (system, operation, base, generation)
 ) with (fillfactor = 60);
+create index effect_target on effect (system, operation, target) where state = 'intent' and target <> '';
 create index effect_run on effect (run_id);
 create index effect_open on effect (state, called_at) where state in ('intent', 'unsure');
 create index effect_base on effect (base);
