@@ -64,7 +64,7 @@ _SENTENCES = (
         "Find the other record; adopt it if it is the same thing.",
     ),
     _row(
-        r"duration of line .* must be positive",
+        r'duration of line .* must be positive|for field "Duration"',
         Rejected,
         "erp.time.negative",
         "The ERP takes no negative hours.",
@@ -115,6 +115,9 @@ _SENTENCES = (
 )
 
 
+_FIELD = re.compile(r'(?:for|by) field "([^"]*)"')
+
+
 def classify(response: Response) -> AccordantError | None:
     """Return our error for an answer, or None when it is good or its status says enough."""
     if response.status == 429:
@@ -143,7 +146,8 @@ def _error(name: Any, *rest: Any) -> AccordantError:
 
 
 def _refusal(name: str, sentence: str) -> AccordantError:
-    facts: dict[str, Any] = {"detail": {"vendor_code": name}}
+    field = _FIELD.search(sentence)
+    facts: dict[str, Any] = {"detail": {"vendor_code": name, "field": field[1] if field else ""}}
     for row in _SENTENCES:
         if row.pattern.search(sentence):
             return row.kind(row.message, code=row.code, remedy=row.remedy, **facts)

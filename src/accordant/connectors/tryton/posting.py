@@ -25,7 +25,7 @@ from accordant.kernel import (
     UnknownOutcome,
     exponent_of,
 )
-from accordant.ports import Failed, Found, InvoicePosting, Outcomes, TimePosting, TimeToPost, Written
+from accordant.ports import Failed, Found, InvoicePosting, Outcomes, TimeCorrection, TimePosting, TimeToPost, Written
 
 TIME_LIMIT = 500
 
@@ -55,6 +55,24 @@ class TrytonPosting(TrytonWriter, TimePosting, InvoicePosting):
             except (InvalidInput, Rejected) as error:
                 outcomes[key] = Failed(error=error.as_dict())
         return outcomes | await self._post(records, operation)
+
+    async def correct_time(self, corrections: Mapping[str, TimeCorrection]) -> Outcomes:
+        """Change posted lines in place, one by one; each keeps the key under which it was posted."""
+        operation = "correct_time"
+        works = await self._works_of([c.line for c in corrections.values()], operation)
+        outcomes: dict[str, Written | Failed] = {}
+        for key, correction in corrections.items():
+            try:
+                values = await self._time_line(key, correction.line, works, operation)
+                company = values["company"]
+                del values["uuid"]
+                await self.client.change(
+                    TIME, int(correction.ref.value), values, operation=operation, key=key, company=company
+                )
+                outcomes[key] = Written(ref=correction.ref)
+            except (InvalidInput, NotFound, Rejected) as error:
+                outcomes[key] = Failed(error=error.as_dict())
+        return outcomes
 
     async def _works_of(self, lines: Any, operation: str) -> _Works:
         """Return the works that hours can be booked on, by project and task; the project itself has no task."""

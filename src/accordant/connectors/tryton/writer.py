@@ -86,6 +86,7 @@ class TrytonWriter(TrytonReader, CustomerRegistry, ProjectSetup, BillingSetup):
         payload = PROJECT.write(project)
         notes = {"key": key, "code": project.code, **{name: str(value) for name, value in payload.pop("notes").items()}}
         payload |= {
+            "name": _without_separator(project.name),
             "type": "project",
             "company": company,
             "party": int(customer.value),
@@ -182,9 +183,14 @@ def _subject(key: str) -> str:
     return re.split("[/#]", key, maxsplit=1)[0]
 
 
+def _without_separator(name: str) -> str:
+    # Quirk(tryton): a backslash separates the levels of a tree of works, so no name may hold one. README §Quirks.
+    return name.replace("\\", "/")
+
+
 def _task(project: str, task: Task, company: int) -> dict[str, Any]:
     return {
-        "name": task.name,
+        "name": _without_separator(task.name),
         "type": "task",
         "number": f"{project}/{task.code}",
         "company": company,
