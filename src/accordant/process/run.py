@@ -260,6 +260,10 @@ class Run:
         ref = await self.read(f"external:{system}:{id}", look)
         return None if ref is None else ExternalId.parse(ref)
 
+    async def stands_for(self, refs: Sequence[ExternalId]) -> dict[str, str]:
+        """Return, by the text of the record, the canonical objects that records stand for already."""
+        return await self.read("stands_for", lambda c: dict(masterdata.find(c, refs)))
+
     async def external(self, id: str, system: str) -> ExternalId:
         """Return the record of a canonical object in a system; NotFound when it has none there."""
         ref = await self.find_external(id, system)

@@ -81,22 +81,28 @@ class Desk:
         return True
 
     def settle_matches(self) -> int:
-        """Let the steward name the first candidate wherever a client may be known already; returns how many."""
+        """Let the steward name or merge the first candidate wherever a client may be known already."""
         with self._database.begin() as connection:
             found = rows(
                 connection,
-                """select id, role, entity, details ->> 'candidates' as candidates from exception_case
+                """select id, role, entity, details from exception_case
                    where state = 'open' and code = 'customer.ambiguous'""",
             )
-        return sum(self._name(row.id, row.role, row.entity, row.candidates.split(", ")[0]) for row in found)
+        return sum(self._name(row.id, row.role, row.entity, row.details) for row in found)
 
-    def _name(self, case_id: str, role: str, entity: str, ref: str) -> bool:
+    def _name(self, case_id: str, role: str, entity: str, details: dict[str, str]) -> bool:
         actor = self._somebody(role, entity)
         if actor is None:
             return False
-        answer = cases.DoneByHand(
-            reason="It is the same client.", root_cause=cases.RootCause.DUPLICATE, external_id=ExternalId.parse(ref)
-        )
+        why = {"reason": "It is the same client.", "root_cause": cases.RootCause.DUPLICATE}
+        answer: cases.Resolution
+        if details["same_as"]:
+            answer = cases.AddMapping(
+                table="customer", key=details["customer"], value=details["same_as"].split(", ")[0], **why
+            )
+        else:
+            ref = ExternalId.parse(details["candidates"].split(", ")[0])
+            answer = cases.DoneByHand(external_id=ref, **why)
         with self._database.begin() as connection:
             self._answers.resolve(connection, case_id, answer, actor=actor)
         self.done["matched"] += 1

@@ -40,7 +40,7 @@ class TrytonFirm:
 
     Attributes:
         server: where it is.
-        logins: user and password of the integration, the bank desk and the judge, by name.
+        logins: database, user and password of the integration, the bank desk and the judge, by name.
     """
 
     server: TrytonServer
@@ -66,9 +66,15 @@ def tryton_firm(home: TrytonHome, folder: Path, books: provision.Books, *, port:
     kept = home.folder / "firms" / f"{_fingerprint(home, books)}.sqlite"
     if not kept.exists():
         _found(home, books, kept, port)
-    logins = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
+    passwords = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
     with tryton_server(home, folder, port=port, source=kept) as server:
-        yield TrytonFirm(server, logins)
+        yield TrytonFirm(
+            server,
+            {
+                user: {"database": server.database, "user": user, "password": password}
+                for user, password in passwords.items()
+            },
+        )
 
 
 def books_of(firm: Firm, fiscal_years: Mapping[str, str]) -> provision.Books:
@@ -137,8 +143,8 @@ def _found(home: TrytonHome, books: provision.Books, kept: Path, port: int) -> N
     with tempfile.TemporaryDirectory(prefix="accordant-tryton-") as scratch:
         with tryton_server(home, Path(scratch), port=port) as server:
             asyncio.run(_provision(home, server, replace(books, users=users)))
-        logins = {user.login: {"user": user.login, "password": user.password} for user in users}
-        kept.with_suffix(".json").write_text(json.dumps(logins), encoding="utf-8")
+        passwords = {user.login: user.password for user in users}
+        kept.with_suffix(".json").write_text(json.dumps(passwords), encoding="utf-8")
         # Into one file without a journal; renamed at the end, so that a half-made one is never taken for whole.
         with closing(sqlite3.connect(server.file)) as connection:
             connection.execute("vacuum into ?", (str(kept.with_suffix(".part")),))

@@ -191,36 +191,42 @@ async def settle_accounts(run: Run, sold: Sold) -> Accounts:
 
 async def _settle(run: Run, registry: CustomerRegistry, sold: Sold) -> ExternalId:
     """Key: the customer's id. What exists under our key, or by tax number, is adopted."""
-    customer, currency = sold.customer, sold.contract.currency
-    known = await run.find_external(customer.id, registry.system)
-    if known is None:
-        known = await _match(run, registry, customer)
-    if known is None:
+    currency = sold.contract.currency
+    while True:
+        customer = await run.current(Customer, sold.customer.id) or sold.customer  # a steward may have merged it
+        known = await run.find_external(customer.id, registry.system) or await _match(run, registry, customer)
+        if known is UNDECIDED:
+            continue
+        if known is None:
+            written = await run.effect(
+                registry.create_customer,
+                customer,
+                entity=run.entity,
+                currency=currency,
+                key=customer.id,
+                content=customer,
+                links=customer.id,
+                kind="customer",
+            )
+            return written.ref
         written = await run.effect(
-            registry.create_customer,
-            customer,
+            registry.adopt_customer,
+            known,
             entity=run.entity,
             currency=currency,
-            key=customer.id,
-            content=customer,
+            key=f"{customer.id}/{run.entity}/{currency}",
             links=customer.id,
             kind="customer",
         )
         return written.ref
-    written = await run.effect(
-        registry.adopt_customer,
-        known,
-        entity=run.entity,
-        currency=currency,
-        key=f"{customer.id}/{run.entity}/{currency}",
-        links=customer.id,
-        kind="customer",
-    )
-    return written.ref
+
+
+UNDECIDED = ExternalId(system="", type="", value="")
+"""Somebody answered in another way than by naming a record: look again."""
 
 
 async def _match(run: Run, registry: CustomerRegistry, customer: Customer) -> ExternalId | None:
-    """Return the record that is surely the same client; a doubt is a case for the steward."""
+    """Return the record that is surely the same client, None for a new one; a doubt is a case for the steward."""
 
     async def question() -> Candidates:
         found = [o for o in await registry.match_customers(customer) if o.body is not None]
@@ -230,24 +236,32 @@ async def _match(run: Run, registry: CustomerRegistry, customer: Customer) -> Ex
         )
 
     candidates = await run.ask(f"match:{registry.system}", question, Candidates)
-    if len(candidates.same_number) == 1:
-        return candidates.same_number[0]
+    taken = await run.stands_for(candidates.refs)
+    same = [ref for ref in candidates.same_number if str(ref) not in taken]
+    if len(same) == 1:
+        return same[0]
     if not candidates.refs:
         return None
-    answer = await run.case(
-        Problem(
-            code="customer.ambiguous",
-            sentence=f"{customer.name} cannot be billed yet: {len(candidates.refs)} records in {registry.system} "
-            "may be the same client.",
-            remedy="Name the right record, or say that the client is new.",
-            role="steward",
-            client=customer.name,
-            about=f"{customer.id}@{registry.system}",
-            actions=(Action.DONE_BY_HAND, Action.RETRY, Action.DISMISS),
-            details={"candidates": ", ".join(str(ref) for ref in candidates.refs)},
-        )
+    answer = await run.case(_ambiguous(registry.system, customer, candidates, taken))
+    return answer.external_id if isinstance(answer, DoneByHand) else UNDECIDED
+
+
+def _ambiguous(system: str, customer: Customer, candidates: Candidates, taken: dict[str, str]) -> Problem:
+    free = [str(ref) for ref in candidates.refs if str(ref) not in taken]
+    return Problem(
+        code="customer.ambiguous",
+        sentence=f"{customer.name} cannot be billed yet: {len(candidates.refs)} clients in {system} may be the same.",
+        remedy="Name the right client, merge the two that are one, or correct the name and retry.",
+        role="steward",
+        client=customer.name,
+        about=f"{customer.id}@{system}",
+        actions=(Action.DONE_BY_HAND, Action.ADD_MAPPING, Action.RETRY, Action.DISMISS),
+        details={
+            "customer": customer.id,
+            "candidates": ", ".join(free),
+            "same_as": ", ".join(sorted(set(taken.values()))),
+        },
     )
-    return answer.external_id if isinstance(answer, DoneByHand) else None
 
 
 def _same_number(a: Customer, b: Customer) -> bool:
