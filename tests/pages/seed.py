@@ -95,7 +95,7 @@ FIRM = (
                 "Milestone M4, pump station survey, of Northmere Water plc cannot be billed: "
                 "the acceptance certificate is not in the document store.",
                 "billing",
-                84_000,
+                24_000,
                 2,
                 6,
                 "delivery",
@@ -125,10 +125,10 @@ FIRM = (
         troubles=(
             (
                 "invoice.order_exceeded",
-                "Draft for Castellan Rail Ltd is stopped: the purchase order has £31,150.00 left and "
-                "the draft asks for £118,400.00.",
+                "Draft for Castellan Rail Ltd is stopped: the purchase order has £11,150.00 left and "
+                "the draft asks for £27,225.04.",
                 "billing",
-                118_400,
+                "27225.04",
                 1,
                 2,
                 "finance_operations",
@@ -183,7 +183,7 @@ FIRM = (
                 "24 approved time lines for Vierlande Pharma GmbH are not in the ERP: cost "
                 "center DE-4410 has no mapping.",
                 "ERP posting",
-                68_313,
+                27_221,
                 1,
                 1,
                 "finance_operations",
@@ -215,7 +215,7 @@ FIRM = (
                 "The draft for Juniper Falls Health Inc. cannot be posted: the client has no tax "
                 "registration for Ohio.",
                 "ERP posting",
-                41_340,
+                "22987.53",
                 2,
                 1,
                 "finance_operations",
@@ -321,7 +321,7 @@ class _Telling:
             cap=self._money(self.work.value) if self.work.method is BillingMethod.CAPPED else None,
             fixed_fee=self._money(self.work.value) if self.work.method is BillingMethod.FIXED_FEE else None,
             milestones=(
-                Milestone(code="M4", name="Pump station survey", amount=self._money(84_000), due_on=self.now.date()),
+                Milestone(code="M4", name="Pump station survey", amount=self._money(24_000), due_on=self.now.date()),
             )
             if version == 2
             else (),

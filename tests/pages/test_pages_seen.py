@@ -12,7 +12,14 @@ from pages.seed import Seeded
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 OUT = Path(__file__).parents[2] / "out/pages"
-PAGES = {"sign-in": "/sign-in", "home": "/", "more": "/more"}
+PAGES = {
+    "sign-in": "/sign-in",
+    "home": "/",
+    "engagements": "/engagements",
+    "engagement": "/engagements/{northmere}",
+    "engagement-new": "/engagements/{redstone}",
+    "more": "/more",
+}
 
 
 @pytest.fixture(scope="module")

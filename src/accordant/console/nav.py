@@ -35,6 +35,8 @@ class Place:
 
 PLACES = (
     Place("home", "/", "Home", "home", is_key=True),
+    Place("engagements", "/engagements", "Engagements", "eng", "engagements:read", is_key=True),
+    Place("engagement", "/engagements/", scope="engagements:read", under="/engagements"),
     Place("cases", "/cases", "Exceptions", "exc", "cases:read", badge="cases", is_key=True),
     Place("case", "/cases/", scope="cases:read", under="/cases"),
     Place("approvals", "/approvals", "Approvals", "appr", "approvals:read", badge="approvals", is_key=True),

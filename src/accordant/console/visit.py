@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -75,9 +76,10 @@ class Visit:
         """Return the first billing cut-off of an entity after an instant."""
         return self.deps.estate.entity(entity).cut_off_after(at)
 
-    def say(self, money: Money) -> str:
-        """Write money in a sentence, its symbol clear among the firm's currencies."""
-        return words.say_money(money, {e.currency for e in self.deps.estate.entities})
+    def say(self, money: Money, *, whole: bool = False) -> str:
+        """Write money in a sentence, its symbol clear among the firm's currencies; `whole` leaves the pence out."""
+        shown = Money(amount=money.amount.quantize(Decimal(1)), currency=money.currency) if whole else money
+        return words.say_money(shown, {e.currency for e in self.deps.estate.entities})
 
     def name_of(self, worker_number: str) -> str:
         """Return the name of a person of the estate; a number nobody has stays a number."""

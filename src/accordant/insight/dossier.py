@@ -253,3 +253,8 @@ def chain(found: Engagement, lines: Sequence[ledger.Balance], papers: Sequence[D
         billed=total((b.amount.billed - b.amount.credited for b in lines), currency),
         collected=total((d.paid for d in papers), currency),
     )
+
+
+def run_ids(connection: Connection, engagement: str) -> frozenset[str]:
+    """Return the runs that work for an engagement."""
+    return frozenset(row.id for row in rows(connection, "select id from run where subject = :s", s=engagement))

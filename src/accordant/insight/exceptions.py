@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -137,6 +138,16 @@ def writes_of(connection: Connection, run_id: str, *, limit: int = 500) -> tuple
     return tuple(Wrote(**row._mapping) for row in found)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
 
 
+def count_writes(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """Count the writes of runs by state: done, failed, unsure, intent, undone."""
+    found = rows(
+        connection,
+        "select state, count(*) as count from effect where run_id = any(:runs) group by state",
+        runs=list(run_ids),
+    )
+    return {row.state: row.count for row in found}
+
+
 def waiting(connection: Connection, run_id: str) -> Waiting | None:
     """Return what a run waits for; None when the connection may not see it."""
     row = maybe(
@@ -219,6 +230,7 @@ __all__ = [
     "Waiting",
     "Wrote",
     "choices",
+    "count_writes",
     "editable_fields",
     "people_behind",
     "tabs",

@@ -97,12 +97,12 @@ def _lede(connection: Connection, visit: Visit, live: Sequence[Held], *, queue_c
         return _lede_of_work(visit, live, queue_count)
     group = visit.deps.estate.group_currency
     unbilled_sum = in_group(unbilled(connection), visit.deps.to_group, group)
-    sentence = [Words(visit.say(unbilled_sum), "strong"), Words(" is approved and not billed.")]
+    sentence = [Words(visit.say(unbilled_sum, whole=True), "strong"), Words(" is approved and not billed.")]
     if not live:
         return (*sentence, Words(" No case is open."))
     risk = exposure_at(live, visit.now, group)
     count = words.plural(len(live), "case")
-    sentence += [Words(" "), Words(visit.say(risk), "risk"), Words(f" is at risk in {count}")]
+    sentence += [Words(" "), Words(visit.say(risk, whole=True), "risk"), Words(f" is at risk in {count}")]
     return (*sentence, *_most_urgent(visit, live))
 
 
@@ -116,7 +116,7 @@ def _most_urgent(visit: Visit, live: Sequence[Held]) -> tuple[Words, ...]:
         return (Words("; none of it is due before the next cut-off."),)
     entity = visit.deps.estate.entity(best[1])
     closes = entity.cut_off_after(visit.now)
-    money = visit.say(Money.from_minor(best[0], visit.deps.estate.group_currency))
+    money = visit.say(Money.from_minor(best[0], visit.deps.estate.group_currency), whole=True)
     when = _when(closes.astimezone(entity.zone), visit.now.astimezone(entity.zone))
     return (
         Words(", and "),

@@ -1,0 +1,1 @@
+"""One engagement: journey with evidence, what each system says, terms, people, lines, documents, history."""
