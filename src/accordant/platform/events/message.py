@@ -22,13 +22,14 @@ def message(event: Any, source: str) -> bytes:
         "id": str(event.id),
         "source": source,
         "type": event.type,
+        "subject": event.subject or event.key,
         "time": event.at,
         "datacontenttype": "application/json",
         "partitionkey": event.key,
-        "sequence": f"{event.position:020}",
+        "sequence": str(event.position),
     }
-    optional = {"subject": event.subject, "entity": event.entity}
-    attributes |= {name: value for name, value in optional.items() if value}
+    if event.entity:
+        attributes["entity"] = event.entity
     body: bytes | None = to_structured_event(CloudEvent(attributes, event.data)).body
     return body or b""
 
