@@ -4,6 +4,8 @@ It takes no business decision: what an operation does lies in the rooms below.
 """
 
 from accordant.api.app import create_api
+from accordant.api.clients import Callers
 from accordant.api.deps import ApiDeps
+from accordant.api.settings import ApiSettings
 
-__all__ = ["ApiDeps", "create_api"]
+__all__ = ["ApiDeps", "ApiSettings", "Callers", "create_api"]

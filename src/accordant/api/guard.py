@@ -1,28 +1,20 @@
-"""Before any operation: bodies that are too large are refused unread, answers carry the headers browsers obey."""
+"""Around every operation: bodies that are too large are refused unread, answers carry the headers they need."""
 
 from __future__ import annotations
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from accordant.api.problems import problem
+from accordant.api.problems import SECURITY, problem
 
 MEGABYTE = 1_000_000
 API_LIMIT = 10 * MEGABYTE
 HOOK_LIMIT = 2 * MEGABYTE
 
-HEADERS = {
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cache-control": b"no-store",
-}
 
-
-class SecurityHeaders:
-    """Adds `HEADERS` to every answer that has not set them itself."""
+class AnswerHeaders:
+    """Adds to every answer what browsers obey, and what the request's own handling left in `answer_headers`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,13 +22,15 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete its answer."""
 
-        async def with_headers(message: Message) -> None:
+        async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *((n, v) for n, v in HEADERS.items() if n not in own)]
+                headers = MutableHeaders(scope=message)
+                left = scope.get("state", {}).get("answer_headers", {})
+                for name, value in {**SECURITY, **left}.items():
+                    headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        await self._app(scope, receive, complete)
 
 
 class SizeCap:

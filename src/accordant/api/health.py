@@ -13,13 +13,13 @@ from accordant.platform.storage import one
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", **describe(owner="platform", mode="real-time", latency_ms=20, scopes=()))
+@router.get("/healthz", operation_id="healthz", **describe(owner="platform", latency_ms=20, scopes=()))
 async def healthz() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", **describe(owner="platform", mode="real-time", latency_ms=100, scopes=()))
+@router.get("/readyz", operation_id="readyz", **describe(owner="platform", latency_ms=100, scopes=()))
 def readyz(request: Request) -> dict[str, object]:
     """Say whether the database answers, and how many workers are alive; 503 without a database."""
     deps: ApiDeps = request.app.state.deps

@@ -35,11 +35,14 @@ on conflict (system, kind, outcome, hour) do update set count = observation_coun
 
 @router.post(
     "/{system}",
+    operation_id="ring",
     **describe(owner="integration", mode="event", latency_ms=200, scopes=(), idempotent_by="the vendor's delivery id"),
 )
 async def ring(request: Request, system: Annotated[str, Path(description="Instance id of the estate.")]) -> Response:
     """Take a vendor's notification; it is acknowledged once its envelope is stored, again when it comes again."""
     deps: ApiDeps = request.app.state.deps
+    if system in deps.estate.systems:
+        request.app.state.limits.take(f"hook:{system}")
     body = await request.body()
     return await run_in_threadpool(_take, deps, system, body)
 

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -27,6 +30,7 @@ from accordant.kernel import (
     RateLimited,
     Rejected,
     Retryable,
+    Unavailable,
     UnknownOutcome,
 )
 
@@ -34,12 +38,24 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "https://accordant.example/problems/"
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""What browsers obey; on every answer that does not say otherwise."""
 
 _BY_CODE = {
     "api.idempotency_key": 400,
     "api.precondition_failed": 412,
     "api.precondition_missing": 428,
     "api.too_large": 413,
+    "approval.over_limit": 403,
+    "approval.own_request": 403,
+    "case.same_person": 403,
     "hook.unreadable": 400,
     "hook.foreign_organization": 403,
 }
@@ -120,7 +136,9 @@ def problem(
     if errors:
         body["errors"] = errors
     # Lone surrogates of a hostile payload have no UTF-8: they are shown escaped.
-    return Response(json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+    return Response(
+        json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers={**SECURITY, **(headers or {})}
+    )
 
 
 def problem_of(error: AccordantError) -> Response:
@@ -150,6 +168,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AccordantError, _ours)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(DataError, _unstorable)
+    app.add_exception_handler(psycopg.DataError, _unstorable)
+    app.add_exception_handler(OperationalError, _no_database)
+    app.add_exception_handler(PoolExhausted, _no_database)
     app.add_exception_handler(Exception, _failed)
 
 
@@ -186,6 +208,20 @@ async def _of_http(_: Request, error: Exception) -> Response:
     details = {404: "There is no such address.", 405: "This address does not take that method."}
     detail = details.get(error.status_code, _TITLES.get(error.status_code, "Refused") + ".")
     return problem(error.status_code, code=f"http.{error.status_code}", detail=detail, headers=error.headers)
+
+
+async def _unstorable(_: Request, __: Exception) -> Response:
+    return problem(
+        422,
+        code="api.unstorable",
+        detail="The request holds a value that cannot be stored: a null character, or a date or number out of range.",
+        remedy="Leave it out.",
+    )
+
+
+async def _no_database(_: Request, error: Exception) -> Response:
+    log.error("api.no_database", error=type(error).__name__)
+    return problem_of(Unavailable("The database does not answer.", code="api.not_ready", remedy="Try again soon."))
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -17,13 +17,13 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from accordant.api import ApiDeps, create_api
+from accordant.api import ApiDeps, Callers, create_api
 from accordant.console import ConsoleDeps, create_console
 from accordant.kernel import InvalidInput, SystemClock
 from accordant.platform.durable import Starter
 from accordant.platform.storage import Database
 from accordant.runtime.connections import Connections, shared_http
-from accordant.runtime.house import FLOWS, Firm, build_answers
+from accordant.runtime.house import FLOWS, Firm, build_answers, build_intake
 from accordant.runtime.place import open_place
 from accordant.runtime.settings import Settings
 from accordant.runtime.supervisor import supervised
@@ -52,10 +52,36 @@ def open_doors(settings: Settings, *, worker_url: str, door_url: str) -> Iterato
     answers, starter, clock = build_answers(worker), Starter(worker), SystemClock()
     systems = firm.estate.systems
     connections = Connections(firm.estate, settings.estate, shared_http(worker, lambda name: systems[name].limits))
-    key = kept_key(settings.data / "console.key")
     try:
-        api = create_api(ApiDeps(door, worker, answers, starter, FLOWS, firm.estate, connections, clock))
-        yield Doors(api, create_console(ConsoleDeps(door, worker, answers, firm.estate, clock, session_key=key)))
+        api = create_api(
+            ApiDeps(
+                door=door,
+                worker=worker,
+                answers=answers,
+                starter=starter,
+                intake=build_intake(firm, worker),
+                flows=FLOWS,
+                estate=firm.estate,
+                policies=firm.policies,
+                callers=Callers.load(settings.estate, firm.estate),
+                connections=connections,
+                clock=clock,
+                key=kept_key(settings.data / "issuer.key"),
+                event_hosts=settings.event_hosts,
+            )
+        )
+        console = create_console(
+            ConsoleDeps(
+                door=door,
+                worker=worker,
+                answers=answers,
+                estate=firm.estate,
+                clock=clock,
+                to_group=firm.to_group,
+                session_key=kept_key(settings.data / "console.key"),
+            )
+        )
+        yield Doors(api, console)
     finally:
         door.dispose()
         worker.dispose()

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
         haste: how much more often feeds are read than by default; the demo is in haste.
         host: where API and console listen.
         port: of API and console.
+        event_hosts: where events may be sent by https, beside this machine; JSON: `["hooks.example"]`.
     """
 
     model_config = SettingsConfigDict(env_prefix="ACCORDANT_", extra="ignore")
@@ -34,3 +35,4 @@ class Settings(BaseSettings):
     haste: float = Field(default=1.0, gt=0)
     host: str = "127.0.0.1"
     port: int = 8300
+    event_hosts: tuple[str, ...] = ()
