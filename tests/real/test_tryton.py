@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,14 +11,16 @@ from itertools import count
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from accordant.canonical import BillingMethod, Customer, Invoice, InvoiceLine, InvoiceState, Project, Task
 from accordant.connectors.tryton import TrytonConnector, TrytonSettings
 from accordant.connectors.tryton.provision import UNASSIGNED
 from accordant.kernel import ExternalId, KeyConflict, Money, NotFound, Rejected
-from accordant.ports import Absent, BillingRules, Failed, Found, TimeToPost, Unsure, Written
-from accordant.runtime.tryton_firm import INTEGRATION, TrytonFirm, direct_http
+from accordant.ports import Absent, BillingRules, Failed, Found, TimeCorrection, TimeToPost, Unsure, Written
+from accordant.runtime.tryton_firm import BANK_DESK, INTEGRATION, TrytonFirm, direct_http
 from accordant.simulators.firm.firm import Firm
+from accordant.simulators.firm.tryton import TrytonClients, TrytonDesk
 
 SYSTEM = "tryton-main"
 HOSTILE = '=HYPERLINK("A|B") O\'Brien 50% a_b \\ שלום 😀'
@@ -35,9 +38,7 @@ class Erp:
 
     def __init__(self, tryton: TrytonFirm) -> None:
         login = tryton.logins[INTEGRATION]
-        self.settings = TrytonSettings(
-            url=tryton.server.url, database=tryton.server.database, unassigned=UNASSIGNED, settle_s=1, **login
-        )
+        self.settings = TrytonSettings(url=tryton.server.url, unassigned=UNASSIGNED, settle_s=1, **login)
 
     def run(self, story: Callable[[TrytonConnector], Awaitable[Any]], **changes: Any) -> Any:
         async def told() -> Any:
@@ -355,6 +356,33 @@ class TestTime:
 
         assert len({outcome.ref for outcome in outcomes.values() if isinstance(outcome, Written)}) == 500
 
+    def test_a_later_word_changes_the_posted_line_and_nothing_else(self, erp: Erp, today: date) -> None:
+        key = a_key("tim")
+
+        async def story(c: TrytonConnector) -> Any:
+            _, project = await engagement(c)
+            posted = (await c.post_time({key: a_line(project, today)}))[key]
+            absent = posted.ref.model_copy(update={"value": "999999"})
+            later = a_line(project, today, hours=Decimal(2), memo="corrected")
+            outcomes = await c.correct_time(
+                {
+                    f"{key}/v2": TimeCorrection(ref=posted.ref, line=later),
+                    "other/v2": TimeCorrection(ref=absent, line=later),
+                }
+            )
+            row = await c.client.search(
+                "timesheet.line", [["id", "=", int(posted.ref.value)]], ["duration", "description"], operation="test"
+            )
+            return posted, outcomes, row[0], await c.find_time((key,))
+
+        posted, outcomes, row, answers = erp.run(story)
+
+        assert outcomes[f"{key}/v2"].ref == posted.ref
+        assert outcomes["other/v2"].error["code"] == "erp.record.absent"
+        assert row["duration"] == timedelta(hours=2)
+        assert row["description"].endswith("corrected")
+        assert answers[key] == Found(posted)
+
 
 class TestInvoices:
     def test_is_drafted_then_posted_and_the_totals_agree_to_the_cent(self, erp: Erp, today: date) -> None:
@@ -488,3 +516,151 @@ class TestInvoices:
         # 19 % of 800.08 is 152.0152
         assert (facts["currency"], facts["tax"], facts["total"]) == ("EUR", "152.02", "952.10")
         assert facts["number"].startswith("DE01-")
+
+
+class TestPayments:
+    def test_are_seen_by_the_feed_once_each_until_the_invoice_is_paid(
+        self, erp: Erp, tryton: TrytonFirm, firm: Firm, today: date
+    ) -> None:
+        async def story(c: TrytonConnector) -> Any:
+            mark = await last_mark(c)
+            customer, project = await engagement(c)
+            draft = await c.draft_invoice(an_invoice(today), customer=customer, project=project, key=a_key("inv"))
+            await c.post_invoice(draft.ref, key="p")
+            await book(tryton, firm, draft.ref, Decimal("1000.00"))
+            first = await c.payments_since(mark)
+            status = await c.fetch_invoice(draft.ref)
+            await book(tryton, firm, draft.ref, Decimal("350.00"))
+            second = await c.payments_since(first.watermark)
+            return draft.ref, first, status, second, await c.fetch_invoice(draft.ref)
+
+        ref, first, partly, second, paid = erp.run(story)
+
+        def of_this(page: Any) -> dict[str, Money]:
+            return {o.ref.value: o.body.amount for o in page.observations if o.body.invoice_id == str(ref)}
+
+        assert list(of_this(first).values()) == [Money.of("1000.00", "GBP")]
+        assert (partly.state, partly.due) == (InvoiceState.POSTED, Money.of("350.00", "GBP"))
+        assert sorted(m.amount for m in of_this(second).values()) == [Decimal("350.00"), Decimal("1000.00")]
+        assert of_this(first).items() <= of_this(second).items()
+        assert (paid.state, paid.due) == (InvoiceState.PAID, Money.zero("GBP"))
+        assert {o.body.paid_on for o in second.observations if o.body.invoice_id == str(ref)} == {today}
+
+    def test_what_is_paid_too_much_stays_on_account_and_counts_to_the_invoice_s_total_only(
+        self, erp: Erp, tryton: TrytonFirm, firm: Firm, today: date
+    ) -> None:
+        async def story(c: TrytonConnector) -> Any:
+            mark = await last_mark(c)
+            customer, project = await engagement(c)
+            draft = await c.draft_invoice(an_invoice(today), customer=customer, project=project, key=a_key("inv"))
+            await c.post_invoice(draft.ref, key="p")
+            await book(tryton, firm, draft.ref, Decimal("1400.00"))
+            page = await c.payments_since(mark)
+            return [o.body.amount for o in page.observations if o.body.invoice_id == str(draft.ref)]
+
+        assert erp.run(story) == [Money.of("1350.00", "GBP")]
+
+    def test_pages_follow_each_other_without_a_gap(self, erp: Erp, tryton: TrytonFirm, firm: Firm, today: date) -> None:
+        async def story(c: TrytonConnector) -> Any:
+            customer, project = await engagement(c)
+            refs = []
+            for _ in range(3):
+                draft = await c.draft_invoice(an_invoice(today), customer=customer, project=project, key=a_key("inv"))
+                await c.post_invoice(draft.ref, key="p")
+                await book(tryton, firm, draft.ref, Decimal("1350.00"))
+                refs.append(str(draft.ref))
+            seen: list[str] = []
+            page = await c.payments_since(None)
+            while page.more:
+                seen += [o.body.invoice_id for o in page.observations]
+                page = await c.payments_since(page.watermark)
+            return refs, seen + [o.body.invoice_id for o in page.observations]
+
+        refs, seen = erp.run(story, page_size=1)
+
+        assert [ref for ref in seen if ref in refs] == refs
+
+    def test_clients_pay_by_their_habits(self, erp: Erp, tryton: TrytonFirm, firm: Firm, today: date) -> None:
+        async def story(c: TrytonConnector) -> Any:
+            customer, project = await engagement(c)
+            draft = await c.draft_invoice(an_invoice(today), customer=customer, project=project, key=a_key("inv"))
+            await c.post_invoice(draft.ref, key="p")
+            clients = TrytonClients(desk_of(tryton), firm)
+            try:
+                first = await clients.pay()
+                again = [await clients.pay() for _ in range(4)]
+            finally:
+                await clients.desk.close()
+            return first, again, await c.fetch_invoice(draft.ref)
+
+        first, again, status = erp.run(story)
+
+        assert first >= 1
+        assert again[-1] == 0
+        assert status.state is InvoiceState.PAID
+
+
+class TestBooks:
+    def test_debits_and_credits_of_every_company_agree(self, erp: Erp, today: date) -> None:
+        async def story(c: TrytonConnector) -> Any:
+            customer, project = await engagement(c)
+            draft = await c.draft_invoice(an_invoice(today), customer=customer, project=project, key=a_key("inv"))
+            await c.post_invoice(draft.ref, key="p")
+            fields = ["debit", "credit", "move.company", "move.state"]
+            return await c.client.search("account.move.line", [], fields, operation="test")
+
+        lines = erp.run(story)
+
+        balance: Counter[int] = Counter()
+        for line in lines:
+            balance[line["move.company"]] += line["debit"] - line["credit"]
+        assert lines
+        assert {line["move.state"] for line in lines} == {"posted"}
+        assert set(balance.values()) == {Decimal(0)}
+
+
+class TestLogin:
+    def test_a_session_that_the_server_has_forgotten_is_renewed(self, erp: Erp) -> None:
+        async def story(c: TrytonConnector) -> Any:
+            await c.probe()
+            await c.client.tell("common.db.logout", operation="test")
+            return await c.probe()
+
+        assert erp.run(story).companies == 3
+
+    def test_a_wrong_password_is_offered_once_and_does_not_lock_the_login(self, erp: Erp) -> None:
+        async def story(c: TrytonConnector) -> set[str]:
+            codes = set()
+            for _ in range(8):
+                with pytest.raises(Rejected) as refused:
+                    await c.probe()
+                codes.add(refused.value.code)
+            return codes
+
+        codes = erp.run(story, password=SecretStr("wrong"))
+
+        assert codes == {"tryton.login_refused"}
+        assert erp.run(lambda c: c.probe()).missing == ()
+
+
+def desk_of(tryton: TrytonFirm) -> TrytonDesk:
+    return TrytonDesk.at(tryton.server.url, tryton.logins[BANK_DESK])
+
+
+async def book(tryton: TrytonFirm, firm: Firm, invoice: ExternalId, amount: Decimal) -> None:
+    """Book money against an invoice, as the bank desk does."""
+    clients = TrytonClients(desk_of(tryton), firm)
+    try:
+        fields = ["number", "company", "amount_to_pay"]
+        (row,) = await clients.desk.search("account.invoice", [["id", "=", int(invoice.value)]], fields)
+        await clients.book(row, amount)
+    finally:
+        await clients.desk.close()
+
+
+async def last_mark(c: TrytonConnector) -> str | None:
+    """Read the feed to its end."""
+    page = await c.payments_since(None)
+    while page.more:
+        page = await c.payments_since(page.watermark)
+    return page.watermark or None

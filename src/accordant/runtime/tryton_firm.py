@@ -7,6 +7,7 @@ import inspect
 import json
 import secrets
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -31,6 +32,7 @@ INTEGRATION, BANK_DESK, JUDGE = "accordant", "bank-desk", "judge"
 
 _TAXES = {"GB-STD-20": "0.20", "DE-STD-19": "0.19", "EU-REVERSE": "0", "US-NONE": "0", "EXPORT-ZERO": "0"}
 _TERMS = (0, 7, 10, 14, 15, 20, 21, 28, 30, 45, 60, 90)
+_KEPT = 6  # a day's firm differs from yesterday's
 _MONTHS_BACK, _MONTHS_AHEAD, _MONTHS_OPEN = 14, 4, 5
 
 
@@ -149,6 +151,9 @@ def _found(home: TrytonHome, books: provision.Books, kept: Path, port: int) -> N
         with closing(sqlite3.connect(server.file)) as connection:
             connection.execute("vacuum into ?", (str(kept.with_suffix(".part")),))
     kept.with_suffix(".part").rename(kept)
+    for old in sorted(kept.parent.glob("*.sqlite"), key=lambda file: file.stat().st_mtime)[:-_KEPT]:
+        old.unlink()
+        old.with_suffix(".json").unlink(missing_ok=True)
 
 
 async def _provision(home: TrytonHome, server: TrytonServer, books: provision.Books) -> None:
@@ -168,5 +173,5 @@ def direct_http(*, system: str, base_url: str, auth: Any, classify: Any, **_: An
 
 def _fingerprint(home: TrytonHome, books: provision.Books) -> str:
     """Return what tells these books, made by this code on this Tryton, from any others."""
-    facts = {"books": repr(asdict(books)), "code": inspect.getsource(provision), "tryton": home.version}
-    return content_hash(facts)[:24]
+    code = [inspect.getsource(module) for module in (provision, sys.modules[__name__])]
+    return content_hash({"books": repr(asdict(books)), "code": code, "tryton": home.version})[:24]

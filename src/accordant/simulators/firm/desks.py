@@ -48,6 +48,8 @@ class Desk(ABC):
         login: what `SimulatedEstate.logins` says for it.
     """
 
+    SCHEME = "Bearer"
+
     def __init__(self, http: httpx2.AsyncClient, login: Mapping[str, str]) -> None:
         self.http = http
         self.login = login
@@ -93,7 +95,7 @@ class Desk(ABC):
         content = None if body is None else _dumps(body)
         for attempt in range(1, _BUSY_TRIED + 1):
             token = self._token or await self._fresh_token()
-            sent = {"Authorization": f"Bearer {token}", "Content-Type": _JSON, **(headers or {})}
+            sent = {"Authorization": f"{self.SCHEME} {token}", "Content-Type": _JSON, **(headers or {})}
             try:
                 answer = await self.http.request(method, path, params=params, content=content, headers=sent)
             except httpx2.TransportError as error:

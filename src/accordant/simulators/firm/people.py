@@ -12,7 +12,8 @@ from accordant.simulators.firm.opening import BILLING_METHODS
 
 _WON, _OPEN = "Closed Won", "Negotiation/Review"
 _ROUND_SUM = Decimal(100)
-_LATE_LOOKS = 3  # how often a late client sees an invoice before it pays
+LATE_LOOKS = 3
+"""How often a late client sees an invoice before it pays."""
 
 
 class Seller:
@@ -100,13 +101,13 @@ class Client:
         looks = self._looks[number] = self._looks.get(number, 0) + 1
         total, due = Decimal(invoice["foreigntotal"]), Decimal(invoice["foreignamountunpaid"])
         is_first = due == total
-        if looks < _LATE_LOOKS and (habit is Habit.LATE or (habit is Habit.PARTIAL and not is_first)):
+        if looks < LATE_LOOKS and (habit is Habit.LATE or (habit is Habit.PARTIAL and not is_first)):
             return False
-        applied = _half(due) if habit is Habit.PARTIAL and is_first else due
+        applied = half(due) if habit is Habit.PARTIAL and is_first else due
         body = {
             "externalId": f"bank-{number}-{'1' if is_first else '2'}",
             "customer": {"id": invoice["entity"]},
-            "payment": _rounded_up(applied) if habit is Habit.OVER else applied,
+            "payment": rounded_up(applied) if habit is Habit.OVER else applied,
             "memo": f"Invoice {number}",
             "apply": {"items": [{"doc": {"id": invoice["id"]}, "apply": True, "amount": applied}]},
         }
@@ -119,10 +120,11 @@ class Client:
         return True
 
 
-def _half(amount: Decimal) -> Decimal:
+def half(amount: Decimal) -> Decimal:
+    """Return the first of two payments."""
     return (amount / 2).quantize(Decimal("0.01"))
 
 
-def _rounded_up(amount: Decimal) -> Decimal:
+def rounded_up(amount: Decimal) -> Decimal:
     """Round up to full hundreds, as for a standing order: 1,230.50 → 1,300."""
     return (amount / _ROUND_SUM).to_integral_value(ROUND_CEILING) * _ROUND_SUM

@@ -15,6 +15,7 @@ from accordant.simulators.firm.firm import Firm
 from accordant.simulators.firm.model import Approval, Deal, TimeLine
 from accordant.simulators.firm.people import Client, Resourcer, Seller
 from accordant.simulators.firm.time_office import Approver, Consultant, Sheet, TimeOffice
+from accordant.simulators.firm.tryton import TrytonClients, TrytonDesk
 
 _SELLING_WEEKS = 3
 _COMPLETED_IN_WEEK = 5
@@ -55,7 +56,7 @@ class Story:
         firm: Firm,
         seller: Seller,
         office: TimeOffice,
-        client: Client | None,
+        client: Client | TrytonClients | None,
         *,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
@@ -86,9 +87,11 @@ class Story:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Self:
         """Return a story whose people reach the systems at these addresses; those not named are left alone."""
-        client = None
+        client: Client | TrytonClients | None = None
         if "netsuite-main" in addresses:
             client = Client(NetSuiteDesk.at(addresses["netsuite-main"], logins["netsuite-main"]), firm)
+        elif "tryton-main" in addresses:
+            client = TrytonClients(TrytonDesk.at(addresses["tryton-main"], logins["tryton-main"]), firm)
         seller = Seller(SalesforceDesk.at(addresses["salesforce-main"], logins["salesforce-main"]), firm)
         office = TimeOffice(KantataDesk.at(addresses["kantata-main"], logins["kantata-main"]), firm)
         return cls(firm, seller, office, client, on_progress=on_progress)
