@@ -18,6 +18,11 @@ PAGES = {
     "engagements": "/engagements",
     "engagement": "/engagements/{northmere}",
     "engagement-new": "/engagements/{redstone}",
+    "search": "/search",
+    "search-client": "/search?q=Northmere",
+    "search-line": "/search?q=tim_northmere_003",
+    "search-invoice": "/search?q=INV-UK01-20388",
+    "search-nothing": "/search?q=nothing+is+called+so",
     "more": "/more",
 }
 

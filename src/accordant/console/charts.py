@@ -10,6 +10,7 @@ from decimal import Decimal
 from accordant.console import words
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 760, 244, 46, 36
+_UNDER_LABEL = 5  # bars that the label of the last value stands above
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def stacked_bars(
         for n in range(3)
         if unit * n <= top or n == 0
     )
-    last = Line(round(bars[-1].parts[-1].y - 8, 1), last_label) if bars and last_label else None
+    last = Line(min(bar.parts[-1].y for bar in bars[-_UNDER_LABEL:]) - 8, last_label) if bars and last_label else None
     rows = tuple(
         (words.day(day, year=False), *(words.number(part) for part in (sum(parts, Decimal(0)), *parts[:-1])))
         for day, parts in reversed(days)

@@ -40,6 +40,7 @@ PLACES = (
     Place("cases", "/cases", "Exceptions", "exc", "cases:read", badge="cases", is_key=True),
     Place("case", "/cases/", scope="cases:read", under="/cases"),
     Place("approvals", "/approvals", "Approvals", "appr", "approvals:read", badge="approvals", is_key=True),
+    Place("search", "/search", "Search and trace", "search"),
     Place("runs", "/runs", "Runs", "run", "runs:read", "Work"),
     Place("run", "/runs/", scope="runs:read", under="/runs"),
     Place("more", "/more"),

@@ -18,6 +18,7 @@ from accordant.console import words
 from accordant.console.deps import ConsoleDeps
 from accordant.console.render import Renderer
 from accordant.console.session import COOKIE, Session, Sessions
+from accordant.console.vendor import vendor_name
 from accordant.governance import Actor, Entity
 from accordant.kernel import Money, NotFound, Rejected
 from accordant.platform.storage import ALL_ENTITIES
@@ -85,6 +86,11 @@ class Visit:
         """Return the name of a person of the estate; a number nobody has stays a number."""
         people = self.deps.estate.access.people
         return next((p.name for p in people if p.worker_number == worker_number), worker_number)
+
+    def system_name(self, system: str) -> str:
+        """Return the vendor's name of a connected system; an id that is not in the estate stays an id."""
+        known = self.deps.estate.systems.get(system)
+        return vendor_name(known.connector) if known else system
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

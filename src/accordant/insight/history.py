@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from accordant.kernel import Money
 from accordant.platform.storage import rows
 
+_NEWS = frozenset({"deal.won", "deal.lost", "invoice.rejected", "payment.received"})
 SYSTEM_ACTORS = frozenset({"", "accordant", "system"})
 
 
@@ -62,8 +63,8 @@ def _events(connection: Connection, engagement: str, limit: int) -> list[Happene
 
 
 def _is_news(type: str) -> bool:
-    """Tell whether an event says more than another entry: lines and terms are told by the ledger and the versions."""
-    return not type.startswith(("time_entry.", "contract.", "expense."))
+    """Tell whether an event says more than another entry: lines, terms and documents are told by who keeps them."""
+    return type in _NEWS or type.startswith("engagement.")
 
 
 def _effects(connection: Connection, engagement: str, limit: int) -> list[Happened]:

@@ -15,7 +15,7 @@ _WROTE = {
     "create_customer": "Client created",
     "adopt_customer": "Client adopted",
     "put_billing_rules": "Billing rules agreed",
-    "put_engagement_status": "Status told",
+    "put_engagement_status": "Status written",
     "post_time": "time lines posted",
     "draft_invoice": "Invoice drafted",
     "post_invoice": "Invoice posted",
@@ -67,18 +67,18 @@ def _money(happened: Happened, visit: Visit) -> str:
 def _event(happened: Happened, _: Visit) -> tuple[str, tuple[str, ...]]:
     noun, verb = happened.what.split(".", 1)
     code = str(happened.detail.get("number") or happened.detail.get("code") or "")
-    return f"{words.readable(noun)} {words.readable(verb).lower()}", (code, "announced")
+    return f"{words.readable(noun)} {words.readable(verb).lower()}", (code,)
 
 
-def _effect(happened: Happened, _: Visit) -> tuple[str, tuple[str, ...]]:
+def _effect(happened: Happened, visit: Visit) -> tuple[str, tuple[str, ...]]:
     name = _WROTE.get(happened.what, words.readable(happened.what))
     if happened.what == "post_time":
         name = f"{words.number(happened.count)} {name}"
-    detail = happened.detail
+    detail, system = happened.detail, visit.system_name(str(happened.detail["system"]))
     if happened.is_failure:
-        return f"{name}: refused by {detail['system']}. {detail['why']}".strip(), ()
+        return f"{name}: refused by {system}. {detail['why']}".strip(), ()
     undone = "taken back" if detail["state"] == "undone" else "found there and adopted" if detail["adopted"] else ""
-    return f"{name} in {detail['system']}", (undone, happened.subject.rsplit("/", 1)[-1] if happened.count == 1 else "")
+    return f"{name} in {system}", (undone, happened.subject.rsplit("/", 1)[-1] if happened.count == 1 else "")
 
 
 def _case(happened: Happened, visit: Visit) -> tuple[str, tuple[str, ...]]:
@@ -117,8 +117,9 @@ def _undo(happened: Happened, _: Visit) -> tuple[str, tuple[str, ...]]:
     return f"{words.readable(happened.what)} taken back", (str(happened.detail.get("system", "")),)
 
 
-def _terms(happened: Happened, _: Visit) -> tuple[str, tuple[str, ...]]:
-    return f"Contract v{happened.detail['version']} recorded", (f"from {happened.detail['system']}",)
+def _terms(happened: Happened, visit: Visit) -> tuple[str, tuple[str, ...]]:
+    source = visit.system_name(str(happened.detail["system"]))
+    return f"Contract v{happened.detail['version']} recorded", (f"from {source}",)
 
 
 def _audit(happened: Happened, _: Visit) -> tuple[str, tuple[str, ...]]:

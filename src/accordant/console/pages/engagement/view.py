@@ -106,7 +106,7 @@ def dossier(connection: Connection, visit: Visit, id: str, history_of: str, *, h
     return Shown(
         of=found,
         title=f"{found.client}, {contract.name}" if found.client else contract.name,
-        sub=_sub(found, versions),
+        sub=_sub(found, versions, visit),
         stations=journey(facts.states(connection, id), live, visit, found.entity),
         cases=tuple(case_row(c, visit.now, zone, owner=visit.name_of(c.owner)) for c in live),
         stopped=_sum((c.exposure for c in live), contract.currency),
@@ -129,7 +129,7 @@ def dossier(connection: Connection, visit: Visit, id: str, history_of: str, *, h
     )
 
 
-def _sub(found: facts.Engagement, versions: Sequence[facts.Version]) -> str:
+def _sub(found: facts.Engagement, versions: Sequence[facts.Version], visit: Visit) -> str:
     contract = found.contract
     parts = [words.readable(contract.billing_method) if contract.billing_method else "Billing method not agreed"]
     since = f" in force since {words.day(contract.effective_on)}" if contract.effective_on else ""
@@ -138,7 +138,7 @@ def _sub(found: facts.Engagement, versions: Sequence[facts.Version]) -> str:
     if found.project:
         parts.append(f"project {found.project.code}")
     if versions:
-        parts.append(f"terms from {versions[0].system}")
+        parts.append(f"terms from {visit.system_name(versions[0].system)}")
     return " · ".join(parts)
 
 
@@ -179,7 +179,7 @@ def _systems(visit: Visit, found: facts.Engagement) -> dict[str, str]:
 
 def _system_name(visit: Visit, found: facts.Engagement, role: str) -> str:
     system = _systems(visit, found).get(role)
-    return words.readable(visit.deps.estate.system(system).connector) if system else ""
+    return visit.system_name(system) if system else ""
 
 
 def _kept_by(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
