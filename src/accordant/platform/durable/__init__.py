@@ -7,6 +7,7 @@ from accordant.platform.durable.crashpoints import POINTS, arm, during, reach
 from accordant.platform.durable.engine import QUEUES, Body, Engine, Queue, Starter, migrate_engine
 from accordant.platform.durable.gates import Gate, Parked, open_gate, resolve, wait_for_answer
 from accordant.platform.durable.leases import Lease, new_executor_id
+from accordant.platform.durable.retention import retain
 from accordant.platform.durable.runs import (
     FREEING,
     Fenced,
@@ -54,6 +55,7 @@ __all__ = [
     "replace_run",
     "require_hold",
     "resolve",
+    "retain",
     "wait_for_answer",
     "write_notes",
 ]

@@ -25,8 +25,9 @@ from accordant.kernel import Bug
 from accordant.platform.durable.crashpoints import reach
 from accordant.platform.durable.gates import Gate, Parked, look, mark_resumed, ready
 from accordant.platform.durable.leases import Lease, silent_executors
-from accordant.platform.durable.runs import Opened, Start, Taken, open_run, take_run
+from accordant.platform.durable.runs import Fenced, Opened, Start, Taken, open_run, take_run
 from accordant.platform.storage import Database
+from accordant.platform.telemetry import about, span
 
 log = structlog.get_logger(__name__)
 
@@ -67,11 +68,20 @@ def migrate_engine(owner: URL, worker_role: str) -> None:
     DBOS.migrate(owner.render_as_string(hide_password=False), application_role=worker_role)
 
 
+def forget(database: Database, run_ids: list[str]) -> None:
+    """Delete what the engine keeps of runs that have ended."""
+    _client(database).delete_workflows(run_ids)
+
+
+def _client(database: Database) -> DBOSClient:
+    return DBOSClient(system_database_engine=database.engine, serializer=DBOSPortableJSONSerializer())
+
+
 class Starter:
     """Starts runs from any process: in the transaction of the rows that cause them."""
 
     def __init__(self, database: Database) -> None:
-        self._client = DBOSClient(system_database_engine=database.engine, serializer=DBOSPortableJSONSerializer())
+        self._client = _client(database)
 
     def start_in(self, connection: Connection, start: Start) -> Opened:
         """Open the run and enqueue it, all in the caller's transaction."""
@@ -146,7 +156,11 @@ class Engine:
         async def execution(run_id: str) -> dict[str, Any]:
             reach("run.in_resume")
             taken = await asyncio.to_thread(self._take, run_id)
-            return await body(taken)
+            with (
+                about(run=run_id, subject=taken.start["subject"], entity=taken.start["entity"]),
+                span("run", expected=(Parked, Fenced), flow=workflow, attempt=taken.attempt),
+            ):
+                return await body(taken)
 
         execution.__qualname__ = workflow
         self._flows[workflow] = DBOS.workflow(name=workflow, max_recovery_attempts=None)(execution)

@@ -17,6 +17,7 @@ from accordant.platform.effects import ledger
 from accordant.platform.effects.controls import Controls
 from accordant.platform.effects.ledger import Ending, Item, Scope, Standing, Turn
 from accordant.platform.storage import Database
+from accordant.platform.telemetry import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ class Effects:
             KeyConflict: a key carries another payload.
             Fenced: another process has the run.
         """
+        scope = write.scope
+        with span("effect", system=scope.system, operation=scope.operation, kind=scope.kind, items=len(items)):
+            return await self._perform(write, items)
+
+    async def _perform(self, write: Write, items: Sequence[Item]) -> dict[str, Ending]:
         work = _Round(list(items), {}, time.monotonic() + write.patience_s)
         while work.open:
             reach("effect.before_intent")

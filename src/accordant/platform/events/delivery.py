@@ -20,6 +20,7 @@ from accordant.platform.events.message import headers, message
 from accordant.platform.events.subscriptions import MATCHES, matching
 from accordant.platform.events.target import require_target
 from accordant.platform.storage import Database, execute, maybe, one, rows
+from accordant.platform.telemetry import span
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -231,7 +232,8 @@ class Deliverer:
         done: list[Any] = []
         async with limit:
             for event in events:
-                failure = await self._send(subscription, event)
+                with span("event", type=event.type, key=event.key, subject=event.subject, subscription=subscription.id):
+                    failure = await self._send(subscription, event)
                 if failure:
                     return done, event, failure
                 done.append(event)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from durable_engine import run_engine, until
 
 from accordant.kernel import KeyConflict
 from accordant.platform.durable import (
-    Engine,
     Gate,
     Overtaking,
     Parked,
@@ -16,7 +16,6 @@ from accordant.platform.durable import (
     Start,
     Starter,
     end_run,
-    new_executor_id,
     open_run,
     record_step,
     resolve,
@@ -24,32 +23,8 @@ from accordant.platform.durable import (
 from accordant.platform.storage import one
 
 
-def run_engine(database, flows, story):
-    """Run a story against a live engine with these flows."""
-
-    async def main():
-        engine = Engine(database, new_executor_id(), lease_s=5)
-        for name, body in flows(engine).items():
-            engine.register(name, body)
-        await engine.launch()
-        try:
-            return await asyncio.wait_for(story(engine), 30)
-        finally:
-            await engine.close()
-
-    return asyncio.run(main())
-
-
 def a_start(**facts):
     return Start(**{"flow": "wait", "version": 1, "key": "con_1", "input": {"contract": "con_1"}, **facts})
-
-
-async def until(check, what):
-    for _ in range(300):
-        if value := await asyncio.to_thread(check):
-            return value
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never happened: {what}")
 
 
 class TestParking:
