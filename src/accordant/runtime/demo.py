@@ -24,7 +24,7 @@ from accordant.runtime.desk import Desk, month_ends
 from accordant.runtime.house import Firm
 from accordant.runtime.place import Place, open_place
 from accordant.runtime.settings import Settings
-from accordant.runtime.simulated import SimulatedFirm, simulated_firm
+from accordant.runtime.simulated import SimulatedFirm, free_ports, simulated_firm
 from accordant.runtime.supervisor import Supervisor, supervised
 from accordant.simulators.firm import Firm as PlayedFirm
 from accordant.simulators.firm.story import Story
@@ -74,7 +74,8 @@ class Result:
 def run_demo(plan: Plan, json_file: Path | None) -> int:
     """Run the demo; the exit code is 1 when the judge found something lost or doubled."""
     console = Console(stderr=True)
-    settings = Settings(data=Path("var/demo"), lease_s=10, workers=2, haste=10)
+    settings = Settings(lease_s=10, workers=2, haste=10)
+    settings = settings.model_copy(update={"data": Path("var") / f"demo-{settings.port}"})
     if plan.erp not in ("netsuite", "tryton") or plan.psa != "kantata":
         raise InvalidInput(
             f"This release has no demo with {plan.psa} and {plan.erp}.",
@@ -85,7 +86,8 @@ def run_demo(plan: Plan, json_file: Path | None) -> int:
     console.print("[bold]Accordant demo[/]: starting the database and five simulated systems …")
     with open_place(settings, name=f"demo_{int(time.time())}") as place:
         arguments = ("--seed", str(plan.seed), "--engagements", str(plan.engagements), "--lines", str(plan.lines))
-        with simulated_firm(settings.estate, settings.data / "estate", arguments=arguments) as firm:
+        ports = free_ports(settings.estate)
+        with simulated_firm(settings.estate, settings.data / "estate", arguments=arguments, ports=ports) as firm:
             os.environ.update(firm.environment)
             ready = settings.model_copy(update={"estate": firm.estate})
             with supervised(ready, place, firm.environment) as supervisor:
@@ -135,7 +137,7 @@ class _Show:
         first = min((line.worked_on for line in played.lines), default=played.today)
         with _bars() as bars:
             desk = asyncio.create_task(self._keep_desk(bars))
-            await story.play(0.0, patience_s=max(5.0, self._until - time.monotonic() - 60))
+            await story.play(0.0, patience_s=25.0)
             await self._rest("lines", quiet_s=2.0)
             for end in month_ends(first.replace(day=1) - timedelta(days=1), played.today):
                 await asyncio.to_thread(self._desk.bill, end)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
+import structlog
+
 from accordant import cases
 from accordant.governance import Actor, Estate
 from accordant.kernel import AccordantError, ExternalId, Period
@@ -13,6 +15,8 @@ from accordant.platform.storage import Database, rows
 from accordant.process import Answers
 from accordant.runtime.billing_calendar import start_cycles
 from accordant.runtime.house import FLOWS
+
+log = structlog.get_logger(__name__)
 
 
 class Desk:
@@ -72,13 +76,7 @@ class Desk:
         actor = self._somebody(role, entity)
         if actor is None:
             return False
-        try:
-            with self._database.begin() as connection:
-                self._answers.resolve(connection, case_id, answer, actor=actor)
-        except AccordantError:
-            return False
-        self.done["retried"] += 1
-        return True
+        return self._answer(case_id, answer, actor, "retried")
 
     def settle_matches(self) -> int:
         """Let the steward name or merge the first candidate wherever a client may be known already."""
@@ -103,9 +101,16 @@ class Desk:
         else:
             ref = ExternalId.parse(details["candidates"].split(", ")[0])
             answer = cases.DoneByHand(external_id=ref, **why)
-        with self._database.begin() as connection:
-            self._answers.resolve(connection, case_id, answer, actor=actor)
-        self.done["matched"] += 1
+        return self._answer(case_id, answer, actor, "matched")
+
+    def _answer(self, case_id: str, answer: cases.Resolution, actor: Actor, done: str) -> bool:
+        try:
+            with self._database.begin() as connection:
+                self._answers.resolve(connection, case_id, answer, actor=actor)
+        except AccordantError as error:
+            log.info("desk.refused", case=case_id, code=error.code)
+            return False
+        self.done[done] += 1
         return True
 
     def _somebody(self, role: str, entity: str) -> Actor | None:

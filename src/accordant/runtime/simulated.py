@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+
+from accordant.kernel import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,24 @@ class SimulatedFirm:
     logins: dict[str, dict[str, str]]
     today: str
     process: subprocess.Popen[str]
+
+
+def free_ports(source: Path) -> tuple[int, ...]:
+    """Return ports for the estate's simulated systems: its own, or free ones when any of these is taken."""
+    systems = yaml.safe_load((source / "accordant.yaml").read_text(encoding="utf-8"))["systems"]
+    wanted = [urlsplit(row["url"]).port or 0 for row in systems.values() if row.get("simulated")]
+    if not any(_answers(port) for port in wanted):
+        return tuple(wanted)
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in wanted]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(probe.getsockname()[1] for probe in probes)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -64,11 +86,26 @@ def simulated_firm(
     )
     try:
         said = json.loads(process.stdout.readline()) if process.stdout else {}
+        _wait(process, said["addresses"])
         _complete(source, target, said, settings or {})
         yield SimulatedFirm(target, said["environment"], said["addresses"], said["logins"], said["today"], process)
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+def _wait(process: subprocess.Popen[str], addresses: dict[str, str]) -> None:
+    """Wait until every system answers; InvalidInput when the firm's process ended instead."""
+    deadline = time.monotonic() + 30
+    for address in addresses.values():
+        while not _answers(urlsplit(address).port or 0):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise InvalidInput(
+                    f"The simulated system at {address} did not start.",
+                    code="simulated.not_started",
+                    remedy="Look at the message above; a port of it may be taken.",
+                )
+            time.sleep(0.05)
 
 
 def _complete(source: Path, target: Path, said: dict[str, Any], more: dict[str, dict[str, Any]]) -> None:

@@ -60,5 +60,6 @@ async def activate_project(run: Run, request: ActivateProject) -> Activation:
         tax_code=tax_code,
         psa_ref=str(places.psa),
         erp_ref=str(places.erp),
+        erp_customer_ref=str(accounts.erp),
         workspace_run=workspace,
     )

@@ -33,6 +33,7 @@ class Activation(FlowOutput):
     tax_code: str
     psa_ref: str
     erp_ref: str
+    erp_customer_ref: str
     workspace_run: str
 
 

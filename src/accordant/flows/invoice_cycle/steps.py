@@ -23,7 +23,7 @@ from accordant.canonical import (
 )
 from accordant.cases import Action, Ask
 from accordant.flows.invoice_cycle.models import BillPeriod, Drafted, Engagement, Invoiced
-from accordant.kernel import Money, Period, Rejected
+from accordant.kernel import ExternalId, Money, Period, Rejected
 from accordant.platform.storage import rows
 from accordant.ports import (
     CustomerRegistry,
@@ -52,13 +52,25 @@ async def read_engagement(run: Run, request: BillPeriod) -> Engagement:
     (customer,) = await run.facts(Customer, contract.customer_id)
     run.concerns(client=customer.name)
     accounts, projects = run.port(CustomerRegistry, "erp"), run.port(ProjectSetup, "erp")
+    billed_to = await run.read("billed_to", lambda c: _billed_to(c, contract.id))
     return Engagement(
         contract=contract,
         project=project,
         customer=customer,
-        account=await run.external(customer.id, accounts.system),
+        account=ExternalId.parse(billed_to) if billed_to else await run.external(customer.id, accounts.system),
         erp_project=await run.external(project.id, projects.system),
     )
+
+
+def _billed_to(connection: Connection, contract_id: str) -> str | None:
+    """Return the ERP customer the project was set up for: it stays, even when the client is merged later."""
+    found = rows(
+        connection,
+        """select outcome ->> 'erp_customer_ref' as ref from run
+           where flow = 'activate-project' and subject = :contract and state = 'done' order by ended_at desc limit 1""",
+        contract=contract_id,
+    )
+    return found[0].ref if found else None
 
 
 # ------------------------------------------------------------------ what is billed without hours
