@@ -4,6 +4,7 @@ It needs nothing but Python, imports nothing of the product, and believes no sys
 
     python tools/judge.py http://127.0.0.1:8401 http://127.0.0.1:8402 http://127.0.0.1:8403
     python tools/judge.py --estate-ports 8401,8402,8403,8404,8405 --pending-ok --json
+    python tools/judge.py --estate-ports 8401,8402 --tryton http://127.0.0.1:8406 firm judge PASSWORD
 
 Exit code 0: everything agrees; 1: something is lost, doubled or wrong; 2: a book could not be read.
 """
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from urllib.request import urlopen
+
+from judge_tryton import Tryton, read_documents
 
 ROLES = {"salesforce": "crm", "kantata": "psa", "netsuite": "erp", "tryton": "erp"}
 KEYED = {
@@ -277,9 +280,16 @@ def _is_project_of(project: Doc, code: str | None, name: str) -> bool:
 # -- reading and printing ----------------------------------------------------------------------------------------------
 
 
-def read_books(urls: Iterable[str], psa_name: str) -> Books:
-    """Read `/_books` at each address; OSError when one does not answer, ValueError when it is no book."""
+def read_books(urls: Iterable[str], psa_name: str, tryton: Sequence[str] = ()) -> Books:
+    """Read `/_books` at each address, and a real Tryton by address, database, user and password.
+
+    Raises:
+        OSError: one does not answer.
+        ValueError: it is no book, or Tryton refuses us.
+    """
     read = dict(map(_read, urls))
+    if tryton:
+        read["tryton"] = [_doc("tryton", row) for row in read_documents(Tryton(*tryton))]
     return Books(tuple(doc for docs in read.values() for doc in docs), frozenset(read), psa_name)
 
 
@@ -338,15 +348,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("urls", nargs="*", help="addresses of the systems")
     parser.add_argument("--estate-ports", default="", help="ports of this machine, separated by commas")
+    names = ("URL", "DATABASE", "USER", "PASSWORD")
+    parser.add_argument("--tryton", nargs=4, default=(), metavar=names, help="a real Tryton, read over its API")
     parser.add_argument("--pending-ok", action="store_true", help="what may still come is in flight, not lost")
     parser.add_argument("--psa-name", default="kantata-main", help="how sources name the PSA")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     urls = [*given.urls, *(f"http://127.0.0.1:{port}" for port in given.estate_ports.split(",") if port)]
-    if not urls:
+    if not (urls or given.tryton):
         parser.error("name at least one system")
     try:
-        books = read_books(urls, given.psa_name)
+        books = read_books(urls, given.psa_name, given.tryton)
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"the books could not be read: {error}", file=sys.stderr)
         return 2

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from judge_tryton import Tryton, read_documents
 from pydantic import SecretStr
 
 from accordant.canonical import BillingMethod, Customer, Invoice, InvoiceLine, InvoiceState, Project, Task
@@ -18,9 +23,11 @@ from accordant.connectors.tryton import TrytonConnector, TrytonSettings
 from accordant.connectors.tryton.provision import UNASSIGNED
 from accordant.kernel import ExternalId, KeyConflict, Money, NotFound, Rejected
 from accordant.ports import Absent, BillingRules, Failed, Found, TimeCorrection, TimeToPost, Unsure, Written
-from accordant.runtime.tryton_firm import BANK_DESK, INTEGRATION, TrytonFirm, direct_http
+from accordant.runtime.tryton_firm import BANK_DESK, INTEGRATION, JUDGE, TrytonFirm, direct_http
 from accordant.simulators.firm.firm import Firm
 from accordant.simulators.firm.tryton import TrytonClients, TrytonDesk
+
+TOOLS = Path(__file__).parents[2] / "tools"
 
 SYSTEM = "tryton-main"
 HOSTILE = '=HYPERLINK("A|B") O\'Brien 50% a_b \\ שלום 😀'
@@ -319,7 +326,7 @@ class TestTime:
 
         assert row["employee.party.code"] == UNASSIGNED
         assert row["duration"] == timedelta(seconds=1199, microseconds=998800)
-        assert row["description"].startswith("kantata-main/9001 · CONS-SR · GBP 150/h")
+        assert row["description"].startswith("kantata-main/9001 · CONS-SR · GBP 150/h = GBP 1125.00 · ")
 
     def test_without_an_employee_for_them_they_are_refused(self, erp: Erp, today: date) -> None:
         key = a_key("tim")
@@ -617,6 +624,57 @@ class TestBooks:
         assert lines
         assert {line["move.state"] for line in lines} == {"posted"}
         assert set(balance.values()) == {Decimal(0)}
+
+
+class TestJudge:
+    def test_reads_what_was_done_from_the_erp_alone(
+        self, erp: Erp, tryton: TrytonFirm, firm: Firm, today: date
+    ) -> None:
+        keys = (a_key("tim"), a_key("inv"))
+        source = f"kantata-main/j{next(_serial)}"
+
+        async def story(c: TrytonConnector) -> Any:
+            customer, project = await engagement(c)
+            await c.post_time({keys[0]: a_line(project, today, source_ref=source)})
+            line = invoice_line(1, "7.5", "150", "1125.00").model_copy(update={"source_refs": (source,)})
+            draft = await c.draft_invoice(an_invoice(today, line), customer=customer, project=project, key=keys[1])
+            await c.post_invoice(draft.ref, key="p")
+            await book(tryton, firm, draft.ref, Decimal("1000.00"))
+            return project.value, draft.ref.value
+
+        project, invoice = erp.run(story)
+        books = [(d["kind"], d) for d in read_documents(Tryton(tryton.server.url, **tryton.logins[JUDGE]))]
+
+        (time,) = [d for kind, d in books if kind == "time_bill" and d["source"] == source]
+        (head,) = [d for kind, d in books if kind == "invoice" and d["id"] == invoice]
+        (line,) = [d for kind, d in books if kind == "invoice_line" and d["parent"] == invoice]
+        (work,) = [d for kind, d in books if kind == "project" and d["id"] == project]
+        payments = [d for kind, d in books if kind == "payment" and invoice in d["facts"]["applied"]]
+        assert (time["entity"], time["amount"], time["currency"]) == ("uk01", "1125.00", "GBP")
+        assert Decimal(time["quantity"]) == Decimal("7.5")
+        assert (head["key"], head["amount"], head["state"]) == (keys[1], "1125.00", "posted")
+        assert (head["facts"]["tax"], head["facts"]["total"]) == ("225.00", "1350.00")
+        assert (line["source"], line["amount"]) == (source, "1125.00")
+        assert (work["entity"], work["state"]) == ("uk01", "active")
+        assert [payment["amount"] for payment in payments] == ["1000.00"]
+        assert all(Decimal(d["facts"]["balance"]) == 0 for kind, d in books if kind == "journal")
+
+    def test_finds_an_invoice_drafted_twice(self, erp: Erp, tryton: TrytonFirm, today: date) -> None:
+        key = a_key("inv")
+
+        async def story(c: TrytonConnector) -> None:
+            customer, project = await engagement(c)
+            for _ in range(2):
+                await c.draft_invoice(an_invoice(today), customer=customer, project=project, key=key)
+
+        erp.run(story)
+        login = tryton.logins[JUDGE]
+        call = [sys.executable, TOOLS / "judge.py", "--json", "--tryton", tryton.server.url, *login.values()]
+        said = subprocess.run(call, capture_output=True, text=True, check=False)
+
+        judgment = json.loads(said.stdout)
+        assert said.returncode == 1
+        assert f"tryton has 2 × invoice under the key {key}" in [f["sentence"] for f in judgment["findings"]]
 
 
 class TestLogin:

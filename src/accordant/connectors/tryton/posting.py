@@ -256,8 +256,11 @@ class TrytonPosting(TrytonWriter, TimePosting, InvoicePosting):
 
 
 def _described(line: TimeToPost, parts: Mapping[str, Any]) -> str:
-    """Return what people and the judge read: the source first, then whose hours, at which price, and what for."""
-    price = parts["rate"] if line.is_billable else "not billable"
+    """Return what people and the judge read: the source first, then whose hours, at which price, and what for.
+
+    Tryton keeps no money on hours, so the amount stands here: `kantata-main/9 · CONS · GBP 150/h = GBP 1125.00 · …`.
+    """
+    price = f"{parts['rate']} = {parts['amount']}" if line.is_billable else "not billable"
     worker = line.worker_number or "no worker number"
     return " · ".join(str(part) for part in (line.source_ref, line.role, price, worker, line.memo) if part)
 

@@ -77,6 +77,7 @@ TIME_LINE = Mapping.load(
         "same": _SAME,
         "span": _write_only(_span),
         "per_hour": _write_only(lambda rate: f"{_amount_text(rate)}/h"),
+        "amount": _write_only(_amount_text),
     },
 )
 INVOICE = Mapping.load(
