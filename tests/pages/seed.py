@@ -298,6 +298,7 @@ class _Telling:
             if role == "crm" or work.reach > 1:
                 self._link(customer.id, "customer", role, type_, f"{prefix}{number}")
         self._link(deal.id, "deal", "crm", "opportunity", f"006{number}")
+        execute(self.c, "update record_version set recorded_at = :at where id = :id", at=sold_at, id=deal.id)
         publish(self.c, [Event("deal.won", deal.id, self.ids["con"], work.entity, {"id": deal.id})])
 
     def _contract(self, version: int, at: datetime) -> None:
@@ -348,7 +349,7 @@ class _Telling:
         for place, state in enumerate(engagement.STATES[: work.reach]):
             engagement.reach(self.c, ids["con"], state, source=sources[place], evidence=evidence[state], run=run)
             publish(self.c, [Event(f"engagement.{state}", ids["con"], ids["con"], work.entity, evidence[state])])
-            at = self.now - timedelta(days=work.sold_days_ago) + timedelta(hours=19 * place)
+            at = self.now - timedelta(days=work.sold_days_ago) + timedelta(minutes=4, hours=19 * place)
             execute(
                 self.c,
                 "update engagement_state set at = :at where engagement = :e and state = :s",

@@ -12,6 +12,9 @@ from sqlalchemy import Connection
 from accordant.cases import Actor, Approval, get_approval
 from accordant.platform.storage import maybe, rows
 
+_FIRST = ("client", "project", "contract", "contract_version", "why", "net", "tax", "total", "amount")
+"""What a person looks for first; the rest follows in the order of its name."""
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -21,6 +24,16 @@ class Earlier:
     view: Mapping[str, Any]
     state: str
     asked_at: datetime
+
+
+def ordered(view: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the facts of an approval view in the order in which every door shows them: console, chat, mail.
+
+    >>> ordered({"net": "GBP 10.00", "client": "Northmere", "hours": "2"})
+    (('client', 'Northmere'), ('net', 'GBP 10.00'), ('hours', '2'))
+    """
+    rank = {name: at for at, name in enumerate(_FIRST)}
+    return tuple(sorted(view.items(), key=lambda pair: (rank.get(pair[0], len(rank)), pair[0])))
 
 
 def earlier_view(connection: Connection, approval: Approval) -> Earlier | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -74,9 +74,9 @@ def hops(connection: Connection, engagement: str, invoice_id: str | None = None)
     Args:
         connection: what may be seen.
         engagement: contract id.
-        invoice_id: which invoice to follow to its payment; the newest one when None.
+        invoice_id: which invoice to follow to its payment; when None the newest that is posted, or drafted.
     """
-    invoice = invoice_id or _newest_invoice(connection, engagement)
+    invoice = invoice_id or _followed_invoice(connection, engagement)
     stations = [*_sold(connection, engagement), *_work(connection, engagement, invoice)]
     if invoice:
         stations += _billed(connection, invoice)
@@ -92,18 +92,18 @@ def with_latency(stations: Sequence[Hop]) -> tuple[Hop, ...]:
     [('Sold', None), ('Paid', datetime.timedelta(seconds=21600))]
     """
     ordered = sorted(stations, key=lambda hop: hop.at)
+    before: list[Hop | None] = [None, *ordered]
     return tuple(
-        Hop(hop.name, hop.role, hop.at, hop.proof, hop.at - ordered[n - 1].at if n else None)
-        for n, hop in enumerate(ordered)
+        replace(hop, took=hop.at - last.at if last else None) for hop, last in zip(ordered, before, strict=False)
     )
 
 
-def _newest_invoice(connection: Connection, engagement: str) -> str | None:
+def _followed_invoice(connection: Connection, engagement: str) -> str | None:
     found = rows(
         connection,
         """select a.invoice_id from ledger_act a join ledger_journal j on j.act = a.id
            join ledger_line l on l.id = j.line_id
-           where l.contract_id = :e and a.kind in ('draft', 'post') order by a.id desc limit 1""",
+           where l.contract_id = :e and a.kind in ('draft', 'post') order by (a.kind = 'post') desc, a.id desc limit 1""",
         e=engagement,
     )
     return found[0].invoice_id if found else None

@@ -148,7 +148,15 @@ def _best(hits: Sequence[Hit]) -> Hit | None:
 def _chain(connection: Connection, visit: Visit, best: Hit | None) -> tuple[Hop, ...]:
     if best is None or not best.engagement or not visit.may("engagements:read"):
         return ()
-    return hops(connection, best.engagement, best.id if best.kind == "invoice" else None)
+    return hops(connection, best.engagement, _invoice_of(connection, best))
+
+
+def _invoice_of(connection: Connection, best: Hit) -> str | None:
+    """Return the invoice that the hit names or stands on, to follow that one to its payment."""
+    if best.kind == "line":
+        billed = lineage(connection, best.id).billed
+        return billed[-1].invoice_id if billed else None
+    return best.id if best.kind == "invoice" else None
 
 
 def _found(hit: Hit, visit: Visit) -> Found:
