@@ -144,5 +144,33 @@ def restore(
         print(f"{table:24}{count:>12,}")
 
 
+@drill_app.command("crash")
+def drill_crash(
+    *,
+    kills: Annotated[int, typer.Option(help="Workers to kill.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of firm and kills.")] = 1,
+    without: Annotated[str, typer.Option(help="Switch protections off: lookup, intent, dedupe, lock, reaper.")] = "",
+    engagements: Annotated[int, typer.Option(help="Deals won meanwhile.")] = 16,
+    lines: Annotated[int, typer.Option(help="Lines of time logged meanwhile.")] = 400,
+    points: Annotated[str, typer.Option(help="Only these placed points, comma-separated.")] = "",
+    json: Json = None,
+) -> None:
+    """Kill workers with work in hand, then judge the systems' own books: lost 0, doubled 0."""
+    import tempfile
+
+    from accordant.platform.durable import POINTS
+    from accordant.runtime.drill import CrashPlan, run_crash_drill
+
+    chosen = tuple(points.split(",")) if points else POINTS
+    plan = CrashPlan(kills, seed, without, engagements, lines, chosen)
+    with tempfile.TemporaryDirectory(prefix="accordant-drill-") as data:
+        Path(data).chmod(0o755)
+        report = run_crash_drill(plan, Path(data))
+    if json is not None and str(json) != "-":
+        json.write_text(report.as_json() + "\n")
+    print(report.as_json())
+    sys.exit(1 if report.damage else 0)
+
+
 if __name__ == "__main__":
     main()

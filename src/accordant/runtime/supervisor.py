@@ -43,6 +43,17 @@ class Child:
         return self.process.pid if self.process else 0
 
     @property
+    def pid_text(self) -> str:
+        """The process id as text, a key that a restart changes."""
+        return str(self.pid)
+
+    def kill(self) -> None:
+        """End the process by SIGKILL, as a power cut would."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self.process is not None and self.process.poll() is None
