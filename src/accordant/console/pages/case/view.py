@@ -14,7 +14,7 @@ from accordant import cases
 from accordant.cases import Action, CaseFilter, CaseState, CaseView, Event
 from accordant.cases.case import MASK
 from accordant.console import parts, words
-from accordant.console.pages.case import acts
+from accordant.console.pages.case import acts, form
 from accordant.console.visit import Visit
 from accordant.insight import exceptions
 from accordant.insight.exceptions import Waiting, Wrote
@@ -100,11 +100,17 @@ class Shown:
         """Whether something can still be done about it."""
         return self.case.state is not CaseState.RESOLVED
 
+    @property
+    def primary(self) -> Action | None:
+        """The one act to recommend: a correction where one is offered, else the first that may be done."""
+        able = [act.kind for act in self.acts if not act.why_not]
+        return next((k for k in able if k in (Action.EDIT, Action.ADD_MAPPING)), able[0] if able else None)
+
 
 def show(connection: Connection, visit: Visit, id: str, *, is_revealed: bool = False) -> Shown:
     """Return a case as this person sees it; NotFound when it is not there or not in the person's entities."""
     case = cases.get_case(connection, id, at=visit.now)
-    zone = zone_of(visit, case.entity)
+    zone = visit.zone_of(case.entity)
     waiting = exceptions.waiting(connection, case.run_id) if case.run_id else None
     writes = exceptions.writes_of(connection, case.run_id) if case.run_id else ()
     offered = acts.acts_on(case, visit.actor, acts.versions(visit.deps.answers.flows, waiting))
@@ -118,7 +124,7 @@ def show(connection: Connection, visit: Visit, id: str, *, is_revealed: bool = F
         people=who_can(visit, case),
         acts=offered if visit.may("cases:act") else (),
         blocked=next((act.why_not for act in offered if act.why_not), ""),
-        attempts=tuple(_attempt(wrote, zone) for wrote in writes),
+        attempts=tuple(attempt_of(wrote, zone) for wrote in writes),
         next_try=_next_try(waiting, zone),
         waits=_waits(waiting),
         alike=_alike(connection, visit, case),
@@ -131,19 +137,13 @@ def show(connection: Connection, visit: Visit, id: str, *, is_revealed: bool = F
     )
 
 
-def zone_of(visit: Visit, entity: str) -> ZoneInfo:
-    """Return the zone of a legal entity; that of the visit for what is firm-wide."""
-    return next((e.zone for e in visit.deps.estate.entities if e.id == entity), visit.zone)
-
-
 def name_of(visit: Visit, worker_number: str | None) -> str:
     """Return the name behind a worker number; '' for nobody, the number for somebody who left."""
     if not worker_number:
         return ""
     if worker_number == cases.SYSTEM:
         return "Accordant"
-    people = visit.deps.estate.access.people
-    return next((person.name for person in people if person.worker_number == worker_number), worker_number)
+    return visit.name_of(worker_number)
 
 
 def who_can(visit: Visit, case: CaseView) -> tuple[str, ...]:
@@ -167,7 +167,8 @@ def _why(case: CaseView, waiting: Waiting | None, visit: Visit) -> tuple[str, ..
     return tuple(told)
 
 
-def _attempt(wrote: Wrote, zone: ZoneInfo) -> Attempt:
+def attempt_of(wrote: Wrote, zone: ZoneInfo) -> Attempt:
+    """Return a write as a row."""
     kind, word = _WRITE_STATES[wrote.state]
     word = "Done, adopted" if wrote.adopted and wrote.is_done else word
     at = wrote.ended_at or wrote.called_at or wrote.intent_at
@@ -208,7 +209,7 @@ def _waits(waiting: Waiting | None) -> str:
 def _alike(connection: Connection, visit: Visit, case: CaseView) -> tuple[parts.CaseRow, ...]:
     which = CaseFilter(states=(CaseState.OPEN, CaseState.WAITING, CaseState.REPLAYING), cause_key=case.cause_key)
     found = [c for c in cases.list_cases(connection, which, at=visit.now, limit=6) if c.id != case.id][:5]
-    return tuple(parts.case_row(c, visit.now, zone_of(visit, c.entity), owner=name_of(visit, c.owner)) for c in found)
+    return tuple(parts.case_row(c, visit.now, visit.zone_of(c.entity), owner=name_of(visit, c.owner)) for c in found)
 
 
 _TOLD = {
@@ -281,7 +282,7 @@ def _proposal(visit: Visit, case: CaseView) -> Proposal | None:
     elif case.role not in visit.actor.roles:
         reason = f"It takes the role {words.readable(case.role).lower()}."
     edits = tuple(cases.FieldEdit.model_validate(edit) for edit in plain.get("edits", ()))
-    return Proposal(name_of(visit, by), str(case.proposal["hash"]), str(plain["reason"]), acts.terms(edits), reason)
+    return Proposal(name_of(visit, by), str(case.proposal["hash"]), str(plain["reason"]), form.terms(edits), reason)
 
 
 def _answer(case: CaseView, visit: Visit) -> str:
@@ -291,12 +292,5 @@ def _answer(case: CaseView, visit: Visit) -> str:
     if case.resolution:
         return f"Answered by {words.readable(str(case.resolution['kind'])).lower()}; the run is at it."
     if case.waits_until is not None:
-        return f"Waits until {words.moment(case.waits_until, zone_of(visit, case.entity))}."
+        return f"Waits until {words.moment(case.waits_until, visit.zone_of(case.entity))}."
     return ""
-
-
-def is_recommended(act: acts.Act, shown: Shown) -> bool:
-    """Tell whether an act is the one primary: a correction where one is offered, else the first that may be done."""
-    able = [a for a in shown.acts if not a.why_not]
-    best = next((a for a in able if a.kind in (Action.EDIT, Action.ADD_MAPPING)), able[0] if able else None)
-    return best is not None and act.kind is best.kind
