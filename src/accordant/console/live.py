@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import structlog
 from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import StreamingResponse
 
 from accordant.console import words
+from accordant.console.session import LASTS
 from accordant.console.visit import Visit, Visiting
 from accordant.insight.pulse import position, pulse
 from accordant.platform.storage import ALL_ENTITIES, Database
 
+log = structlog.get_logger(__name__)
 router = APIRouter()
 BEAT_S = 10.0
 
@@ -28,6 +32,11 @@ class LiveFeed:
         self._listeners = 0
         self._poller: asyncio.Task[None] | None = None
 
+    @property
+    def is_polling(self) -> bool:
+        """Tell whether the log is being watched."""
+        return self._poller is not None
+
     async def stream(self, visit: Visit, *, beat_s: float = BEAT_S) -> AsyncIterator[str]:
         """Yield server-sent events: a `beat` at least every `beat_s` seconds, and each number when it changes."""
         self._listeners += 1
@@ -36,7 +45,7 @@ class LiveFeed:
         told: dict[str, str] = {}
         seen: tuple[int, int] | None = None
         try:
-            while True:
+            while visit.deps.clock.now() - visit.session.begun_at < LASTS:
                 if seen != self._position:
                     seen = self._position
                     numbers = await asyncio.to_thread(numbers_of, visit)
@@ -59,13 +68,19 @@ class LiveFeed:
 
     async def _poll(self) -> None:
         while self._listeners:
-            now_at = await asyncio.to_thread(self._read)
-            async with self._moved:
-                if now_at != self._position:
-                    self._position = now_at
-                    self._moved.notify_all()
+            try:
+                await self._look()
+            except SQLAlchemyError as error:
+                log.warning("console.live_unread", error=type(error).__name__)
             await asyncio.sleep(self._pause_s)
         self._poller = None
+
+    async def _look(self) -> None:
+        now_at = await asyncio.to_thread(self._read)
+        async with self._moved:
+            if now_at != self._position:
+                self._position = now_at
+                self._moved.notify_all()
 
     def _read(self) -> tuple[int, int]:
         with self._door.scoped((ALL_ENTITIES,)) as connection:
