@@ -27,6 +27,8 @@ from accordant.api.guard import AnswerHeaders, SizeCap
 from accordant.api.identity import ISSUER, Issuer, PublishedKeys, outside
 from accordant.api.limits import RateLimits
 
+_RINGS_PER_MINUTE = 6000  # per system; each message may carry a hundred notifications
+_TOKENS_PER_MINUTE = 120  # per address: whoever guesses secrets is slowed down
 _TAGS = {
     "system": "Stable access to the canonical record of each business object.",
     "process": "Work to be started, looked at, answered: activations, billing, runs, holds.",
@@ -53,6 +55,8 @@ def create_api(deps: ApiDeps) -> FastAPI:
     state.deps = deps
     state.callers = deps.callers
     state.limits = RateLimits(deps.settings.requests_per_minute, clock=deps.clock)
+    state.rings = RateLimits(_RINGS_PER_MINUTE, clock=deps.clock)
+    state.knocks = RateLimits(_TOKENS_PER_MINUTE, clock=deps.clock)
     state.issuer = None if deps.settings.issuer else Issuer(deps.key, audience=deps.settings.audience, clock=deps.clock)
     state.verifier = state.issuer.verifier if state.issuer else _outside(deps)
     for room in (health, hooks, token, records, activations, billing, runs, engagements, exceptions, events, catalog):

@@ -203,7 +203,8 @@ def change_subscription(call: Write, id: str, change: SubscriptionChange) -> Res
         call.require_match(_one(connection, call, id, lock=True))
         execute(
             connection,
-            "update subscription set types = coalesce(:types, types), paused = coalesce(:paused, paused) where id = :id",
+            """update subscription set types = coalesce(:types, types), paused = coalesce(:paused, paused)
+               where id = :id""",
             id=id,
             types=change.types,
             paused=change.paused,

@@ -13,12 +13,19 @@ from starlette.responses import Response
 from accordant import cases
 from accordant.api.caller import Call, Write
 from accordant.api.operation import describe
-from accordant.api.paging import Cursor, Limit, Page, read_cursor, write_cursor
+from accordant.api.paging import Limit, Page, read_cursor, write_cursor
 from accordant.kernel import InvalidInput
 
 router = APIRouter(prefix="/v1", tags=["experience"])
 
 OWNER = "finance-operations"
+
+
+class CaseQuery(cases.CaseFilter):
+    """Which cases, and which page of them."""
+
+    cursor: str = Field(default="", max_length=500, description="`next` of the page before.")
+    limit: int = Field(default=100, ge=1, le=500)
 
 
 class TimelineEntry(BaseModel):
@@ -87,14 +94,10 @@ class DecisionRequest(BaseModel):
     operation_id="list-cases",
     **describe(owner=OWNER, latency_ms=400, scopes=("cases:read",), answer=Page[cases.CaseView]),
 )
-def list_cases(
-    call: Call,
-    which: Annotated[cases.CaseFilter, Query()],
-    cursor: Cursor = "",
-    limit: Limit = 100,
-) -> dict[str, Any]:
+def list_cases(call: Call, query: Annotated[CaseQuery, Query()]) -> dict[str, Any]:
     """Return cases, the most severe first: money at stake per day that is left."""
-    offset = _offset(cursor)
+    offset, limit = _offset(query.cursor), query.limit
+    which = cases.CaseFilter(**query.model_dump(exclude={"cursor", "limit"}))
     with call.read() as connection:
         found = cases.list_cases(connection, which, at=call.now, limit=limit + 1, offset=offset)
     more = write_cursor(str(offset + limit)) if len(found) > limit else None

@@ -42,7 +42,7 @@ async def ring(request: Request, system: Annotated[str, Path(description="Instan
     """Take a vendor's notification; it is acknowledged once its envelope is stored, again when it comes again."""
     deps: ApiDeps = request.app.state.deps
     if system in deps.estate.systems:
-        request.app.state.limits.take(f"hook:{system}")
+        request.app.state.rings.take(system)
     body = await request.body()
     return await run_in_threadpool(_take, deps, system, body)
 

@@ -48,7 +48,7 @@ def token(
     """Issue a token; where the firm's identity provider issues them, this answers `unsupported_grant_type`."""
     state = request.app.state
     host = request.client.host if request.client else "unknown"
-    state.limits.take(f"token:{host}")
+    state.knocks.take(host)
     issuer: Issuer | None = state.issuer
     if issuer is None or grant_type not in ("client_credentials", SIMULATED_PERSON):
         return _refused("unsupported_grant_type")

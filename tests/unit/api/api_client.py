@@ -21,7 +21,7 @@ CRM = "salesforce-main"
 
 
 class CrmConnections(Connections):
-    """The estate's connections, its CRM a simulated org in process."""
+    """The estate's connections, its CRM a simulated org in process; a client for each loop that asks."""
 
     def __init__(self, estate: Estate) -> None:
         self.sim = SalesforceSimulator()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from api_client import Caller, CrmConnections, Office
+from api_seed import Book, seed
 from sqlalchemy import URL
 
 from accordant.api import ApiDeps, ApiSettings, Callers, create_api
@@ -25,10 +26,18 @@ NOW = datetime(2026, 11, 26, 9, 42, tzinfo=UTC)
 DEMO = Path(__file__).parents[3] / "estates/demo"
 CLIENTS = """
 clients:
-  - {id: reporting, name: Reporting, owner: bi@meridian.example, scopes: [engagements:read, billing:read, events:read],
-     entities: [uk01], secret: "env:REPORTING_SECRET"}
-  - {id: planner, name: Planner, owner: pmo@meridian.example, scopes: [runs:act, billing:act, cases:act,
-     approvals:decide, events:act, events:read], entities: "*"}
+  - id: reporting
+    name: Reporting
+    owner: bi@meridian.example
+    scopes: [engagements:read, billing:read, events:read, events:act, runs:read, runs:act, cases:read, approvals:read,
+             masterdata:read, systems:read, estate:read]
+    entities: [uk01]
+    secret: "env:REPORTING_SECRET"
+  - id: planner
+    name: Planner
+    owner: pmo@meridian.example
+    scopes: [runs:act, billing:act, cases:act, approvals:decide, events:act, events:read]
+    entities: "*"
 """
 
 
@@ -75,6 +84,6 @@ def office(api: Caller) -> Office:
 
 
 @pytest.fixture
-def sam(office: Office) -> Caller:
-    """Integration support: every entity."""
-    return office("wren.tallis")
+def books(database: Database) -> dict[str, Book]:
+    """The same small book of work in uk01 and us01."""
+    return seed(database)
