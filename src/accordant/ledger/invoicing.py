@@ -16,7 +16,7 @@ from accordant.ledger.lines import change, lock, move, one_currency, query, reco
 from accordant.ledger.models import AllOpen, By, Credited, Draft, Part, Posted, Share
 from accordant.ledger.rejections import rejected, translated
 
-_DUST = Decimal("0.0010")  # a quantity that thirds and sevenths leave behind goes with the last credit
+_DUST = Decimal("0.000010")  # a quantity that thirds and sevenths leave behind goes with the last credit
 
 
 @translated
@@ -295,7 +295,7 @@ def _fraction_of(billed: dict[str, Any], fraction: Fraction) -> list[Part]:
         raise InvalidInput(f"A fraction of {fraction} cannot be credited.", code="ledger.fraction")
     parts = []
     for row in billed.values():
-        quantity = _times(row.billed_q, fraction, Decimal("0.0001"))
+        quantity = _times(row.billed_q, fraction, Decimal("0.000001"))
         if abs(row.left_q - quantity) < _DUST:
             quantity = row.left_q
         if row.billed_q:

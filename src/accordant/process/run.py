@@ -418,6 +418,15 @@ class Run:
 
         return await self._step(f"change:{name}", once)  # type: ignore[no-any-return]
 
+    async def change_or_case(self, name: str, act: Callable[[Connection], T], *, about: str) -> T:
+        """Change our own tables; what they refuse is a case, and its answer lets the run try again."""
+        while True:
+            try:
+                return await self.change(name, act)
+            except Rejected as error:
+                why = error
+            await self.case(Problem.of(why, about=about, actions=TELL_AND_ANSWER))
+
     # ---------------------------------------------------------------- telling
 
     async def publish(self, type: str, **data: Any) -> None:

@@ -63,7 +63,7 @@ class TestDraft:
     def test_more_than_is_open_is_refused_with_the_numbers(self, connection):
         approved(connection, a_line(hours="8", rate="150"))
 
-        with pytest.raises(Rejected, match=r"9 .*1,350.00.* tim_1 of contract con_1 .* 8.0000 .*1,200.00") as refusal:
+        with pytest.raises(Rejected, match=r"9 .*1,350.00.* tim_1 of contract con_1 .* 8 .*1,200.00") as refusal:
             draft(connection, "inv_1", [Part("tim_1", Decimal(9))], BY)
         assert refusal.value.code == "ledger.over_billed"
 
@@ -219,7 +219,7 @@ class TestCredit:
 
         thirds = [take_back(connection, Fraction(1, 3), note=f"crn_{n}") for n in (1, 2, 3)]
 
-        assert [t.quantity for t in thirds] == [Decimal("3.3333"), Decimal("3.3333"), Decimal("3.3334")]
+        assert [t.quantity for t in thirds] == [Decimal("3.333333"), Decimal("3.333333"), Decimal("3.333334")]
         assert [t.amount for t in thirds] == [gbp("333.30"), gbp("333.30"), gbp("333.30")]
         assert line(connection).amount.open == gbp("999.90")
 
@@ -237,7 +237,7 @@ class TestCredit:
         bill(connection)
         take_back(connection, [Part("tim_1", Decimal(5))])
 
-        with pytest.raises(Rejected, match=r"4 .* tim_1 .* 3.0000") as refusal:
+        with pytest.raises(Rejected, match=r"4 .* tim_1 .* 3 ") as refusal:
             take_back(connection, [Part("tim_1", Decimal(4))], note="crn_2")
         assert refusal.value.code == "ledger.over_credited"
 

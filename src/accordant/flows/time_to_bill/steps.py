@@ -233,7 +233,9 @@ async def enter_ledger(run: Run, terms: Terms, lines: Sequence[Line]) -> Entered
             "over_billed": [[o.line_id, o.amount.minor] for o in done.over_billed],
         }
 
-    answer = await run.change("ledger", enter) if billable else {"accepted": [], "refused": {}, "over_billed": []}
+    answer: dict[str, Any] = {"accepted": [], "refused": {}, "over_billed": []}
+    if billable:
+        answer = await run.change_or_case("ledger", enter, about=f"{terms.project.id}/ledger")
     await _report_over_billed(run, terms, answer["over_billed"])
     plain = [line.id for line in lines if not line.entry.is_billable]
     return Entered(frozenset([*answer["accepted"], *plain]), len(answer["refused"]), len(answer["over_billed"]))

@@ -70,19 +70,19 @@ create table ledger_line (
   worked_on        date          not null,
   source_ref       text          not null constraint ledger_line_source unique,
   unit_price       numeric(20,6),               -- minor units per unit; null: not priced yet
-  approved_q       numeric(12,4) not null default 0,
+  approved_q       numeric(14, 6) not null default 0,
   approved_m       bigint        not null default 0,
-  drafted_q        numeric(12,4) not null default 0,
+  drafted_q        numeric(14, 6) not null default 0,
   drafted_m        bigint        not null default 0,
-  billed_q         numeric(12,4) not null default 0,
+  billed_q         numeric(14, 6) not null default 0,
   billed_m         bigint        not null default 0,
-  credited_q       numeric(12,4) not null default 0,
+  credited_q       numeric(14, 6) not null default 0,
   credited_m       bigint        not null default 0,
-  relieved_q       numeric(12,4) not null default 0,
+  relieved_q       numeric(14, 6) not null default 0,
   relieved_m       bigint        not null default 0,
-  written_down_q   numeric(12,4) not null default 0,
+  written_down_q   numeric(14, 6) not null default 0,
   written_down_m   bigint        not null default 0,
-  written_off_q    numeric(12,4) not null default 0,
+  written_off_q    numeric(14, 6) not null default 0,
   written_off_m    bigint        not null default 0,
   hold_reason      text          not null default '',
   open_invoice     text,                        -- the draft that `drafted` stands on
@@ -122,7 +122,7 @@ select protect('ledger_cap');
 create table ledger_journal (
   act      bigint        not null,
   line_id  text          not null,
-  quantity numeric(12,4) not null,
+  quantity numeric(14, 6) not null,
   amount   bigint        not null,
   primary key (line_id, act)
 );
