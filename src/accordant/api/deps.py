@@ -50,3 +50,8 @@ class ApiDeps:
     key: bytes = field(repr=False)
     event_hosts: tuple[str, ...] = ()
     settings: ApiSettings = field(default_factory=ApiSettings)
+
+    @property
+    def is_simulated(self) -> bool:
+        """Tell whether every connected system is a simulator: only then is this machine a place like any other."""
+        return all(system.simulated for system in self.estate.systems.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -168,6 +169,7 @@ def read_subscription(call: Call, id: str) -> Response:
 )
 def create_subscription(call: Write, request: SubscriptionRequest) -> Response:
     """Subscribe to events of the caller's entities."""
+    _require_target(call, request.target)
     if not is_reference(request.secret_ref):
         raise InvalidInput(
             "A signing secret is given by reference.",
@@ -249,6 +251,20 @@ def delete_subscription(call: Write, id: str) -> Response:
         audit.record(connection, actor=call.name, action="subscription.deleted", subject=id)
 
     return call.once(work, status=204)
+
+
+def _require_target(call: Caller, target: str) -> None:
+    """Keep callers of a real installation from reaching what listens on this machine only."""
+    try:
+        host = urlsplit(target).hostname or ""
+    except ValueError:
+        host = ""
+    if not host or (host not in call.deps.event_hosts and not call.deps.is_simulated):
+        raise InvalidInput(
+            "Events are not sent there.",
+            code="subscription.target",
+            remedy="Let the host be added to ACCORDANT_EVENT_HOSTS, then write the address as https://host/path.",
+        )
 
 
 def _one(connection: Connection, call: Caller, id: str, *, lock: bool = False) -> Subscription:

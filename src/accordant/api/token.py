@@ -71,7 +71,7 @@ def token(
 
 
 def _person(deps: ApiDeps, person: str) -> Actor | None:
-    if not all(system.simulated for system in deps.estate.systems.values()):
+    if not deps.is_simulated:
         return None
     try:
         return deps.estate.access.actor(person)
