@@ -183,8 +183,10 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(partial(DBOS.destroy, workflow_completion_timeout_sec=0))
-        self._lease.stop()  # not in a thread: the engine has shut the pool of this loop
+        try:
+            await asyncio.to_thread(partial(DBOS.destroy, workflow_completion_timeout_sec=0))
+        finally:
+            self._lease.stop()  # not in a thread: the engine has shut the pool of this loop
 
     async def run_now(self, workflow: str, run_id: str) -> dict[str, Any] | None:
         """Start an open run directly, without a queue, and wait for its end; None when it parked."""

@@ -62,7 +62,8 @@ class Lease:
         """End the lease in good order: nothing of it is left to reap later than needed."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=self.lease_s)
+            if thread.is_alive():
+                thread.join(timeout=self.lease_s)
         with self._database.begin() as connection:
             execute(connection, "update executor set beat_at = 'epoch' where id = :id", id=self._executor)
         self._database.dispose()
