@@ -326,7 +326,7 @@ class TestTime:
 
         assert row["employee.party.code"] == UNASSIGNED
         assert row["duration"] == timedelta(seconds=1199, microseconds=998800)
-        assert row["description"].startswith("kantata-main/9001 · CONS-SR · GBP 150/h = GBP 1125.00 · ")
+        assert row["description"].startswith("kantata-main/9001 · CONS-SR · GBP 150.00/h = GBP 1125.00 · ")
 
     def test_without_an_employee_for_them_they_are_refused(self, erp: Erp, today: date) -> None:
         key = a_key("tim")
@@ -395,7 +395,7 @@ class TestInvoices:
     def test_is_drafted_then_posted_and_the_totals_agree_to_the_cent(self, erp: Erp, today: date) -> None:
         key = a_key("inv")
         lines = (
-            invoice_line(1, "7.5", "150", "1125.00"),
+            invoice_line(1, "7.500000000", "150.0000000", "1125.000000"),
             invoice_line(2, "0.333333", "99.99", "33.33"),
             invoice_line(3, "0.5", "0.05", "0.03"),  # half a cent: Tryton rounds it to 0.02
             invoice_line(4, "1", "-10.005", "-10.01"),

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,11 +27,13 @@ from accordant.runtime.place import Place, open_place
 from accordant.runtime.settings import Settings
 from accordant.runtime.simulated import SimulatedFirm, free_ports, simulated_firm
 from accordant.runtime.supervisor import Supervisor, supervised
+from accordant.runtime.tryton_firm import tryton_in_place
+from accordant.runtime.tryton_server import TrytonHome
 from accordant.simulators.firm import Firm as PlayedFirm
 from accordant.simulators.firm.story import Story
 
 JUDGE = Path(__file__).parents[3] / "tools" / "judge.py"
-_LIMIT_S = 170.0  # a headless demo ends by itself within three minutes
+_PLAY_S = 135.0  # a headless demo ends by itself within three minutes, start and judgement included
 _COUNTS = """
 select (select count(*) from engagement_state where state = 'sold') as sold,
        (select count(*) from engagement_state where state = 'ready_to_bill' and status = 'reached') as active,
@@ -54,6 +57,11 @@ class Plan:
     engagements: int = 24
     lines: int = 5200
     seed: int = 7
+
+    def play(self, today: str) -> PlayedFirm:
+        """Return the firm that is played, as the simulated systems know it."""
+        day = date.fromisoformat(today)
+        return PlayedFirm.generate(self.seed, engagements=self.engagements, lines=self.lines, today=day)
 
 
 @dataclass
@@ -87,7 +95,10 @@ def run_demo(plan: Plan, json_file: Path | None) -> int:
     with open_place(settings, name=f"demo_{int(time.time())}") as place:
         arguments = ("--seed", str(plan.seed), "--engagements", str(plan.engagements), "--lines", str(plan.lines))
         ports = free_ports(settings.estate)
-        with simulated_firm(settings.estate, settings.data / "estate", arguments=arguments, ports=ports) as firm:
+        with (
+            simulated_firm(settings.estate, settings.data / "estate", arguments=arguments, ports=ports) as simulated,
+            _erp(plan, settings, simulated) as firm,
+        ):
             os.environ.update(firm.environment)
             ready = settings.model_copy(update={"estate": firm.estate})
             with supervised(ready, place, firm.environment) as supervisor:
@@ -97,6 +108,13 @@ def run_demo(plan: Plan, json_file: Path | None) -> int:
                 if not plan.headless:
                     _stay(console, settings)
     return 1 if result.lost or result.doubled else 0
+
+
+def _erp(plan: Plan, settings: Settings, firm: SimulatedFirm) -> AbstractContextManager[SimulatedFirm]:
+    """Put a real Tryton in the ERP's place when the plan says so; nothing but the estate's configuration changes."""
+    if plan.erp == "tryton":
+        return tryton_in_place(TrytonHome(Path(".tryton")), settings.data / "tryton", firm, plan.play(firm.today))
+    return nullcontext(firm)
 
 
 def _perform(
@@ -123,18 +141,14 @@ class _Show:
         self._database = database
         self._desk = desk
         self._supervisor = supervisor
-        self._until = time.monotonic() + _LIMIT_S - 40
+        self._until = time.monotonic() + _PLAY_S
 
     async def play(self, firm: SimulatedFirm) -> None:
         """Play the firm's three months, bill each of them, let clients pay, and wait until all is at rest."""
-        played = PlayedFirm.generate(
-            self._plan.seed,
-            engagements=self._plan.engagements,
-            lines=self._plan.lines,
-            today=date.fromisoformat(firm.today),
-        )
+        played = self._plan.play(firm.today)
         story = Story.at(played, firm.addresses, firm.logins)
         first = min((line.worked_on for line in played.lines), default=played.today)
+        await self._ready()
         with _bars() as bars:
             desk = asyncio.create_task(self._keep_desk(bars))
             await story.play(0.0, patience_s=25.0)
@@ -148,6 +162,16 @@ class _Show:
             await asyncio.gather(desk, return_exceptions=True)
             self._draw(bars)
         await story.close()
+
+    async def _ready(self) -> None:
+        """Wait until a worker works: the clock of the story starts then."""
+        until = time.monotonic() + 90
+        while time.monotonic() < until:
+            with self._database.begin() as connection:
+                if one(connection, "select count(*) n from executor where reaped_at is null").n:
+                    break
+            await asyncio.sleep(0.1)
+        self._until = time.monotonic() + _PLAY_S
 
     async def _keep_desk(self, bars: Any) -> None:
         while True:
@@ -230,7 +254,7 @@ def _bars() -> Progress:
 def _judged(result: Result, firm: SimulatedFirm) -> Result:
     """Let the judge compare the systems' own books."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, str(JUDGE), "--json", "--pending-ok", *firm.addresses.values()],
+        [sys.executable, str(JUDGE), "--json", "--pending-ok", *firm.judge_arguments],
         capture_output=True,
         text=True,
         check=False,

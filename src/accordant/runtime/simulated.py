@@ -31,6 +31,7 @@ class SimulatedFirm:
         addresses: by system.
         logins: of the firm's own people, for the actors.
         today: the firm's day.
+        judge_arguments: how the judge is told where the books are.
     """
 
     estate: Path
@@ -39,6 +40,7 @@ class SimulatedFirm:
     logins: dict[str, dict[str, str]]
     today: str
     process: subprocess.Popen[str]
+    judge_arguments: tuple[str, ...] = ()
 
 
 def free_ports(source: Path) -> tuple[int, ...]:
@@ -88,7 +90,15 @@ def simulated_firm(
         said = json.loads(process.stdout.readline()) if process.stdout else {}
         _wait(process, said["addresses"])
         _complete(source, target, said, settings or {})
-        yield SimulatedFirm(target, said["environment"], said["addresses"], said["logins"], said["today"], process)
+        yield SimulatedFirm(
+            target,
+            said["environment"],
+            said["addresses"],
+            said["logins"],
+            said["today"],
+            process,
+            judge_arguments=tuple(said["addresses"].values()),
+        )
     finally:
         process.terminate()
         process.wait(timeout=10)

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import secrets
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import SecretStr
 
 from accordant.canonical import Customer
@@ -24,6 +26,7 @@ from accordant.connectors.tryton import TrytonSettings, provision
 from accordant.connectors.tryton.connector import client_for
 from accordant.kernel import Period, content_hash
 from accordant.platform.http import HttpClient
+from accordant.runtime.simulated import SimulatedFirm
 from accordant.runtime.tryton_server import TrytonHome, TrytonServer, tryton_server
 from accordant.simulators.firm.firm import Firm
 
@@ -46,7 +49,7 @@ class TrytonFirm:
     """
 
     server: TrytonServer
-    logins: Mapping[str, Mapping[str, str]]
+    logins: dict[str, dict[str, str]]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -76,6 +79,36 @@ def tryton_firm(home: TrytonHome, folder: Path, books: provision.Books, *, port:
                 user: {"database": server.database, "user": user, "password": password}
                 for user, password in passwords.items()
             },
+        )
+
+
+@contextmanager
+def tryton_in_place(home: TrytonHome, folder: Path, simulated: SimulatedFirm, played: Firm) -> Iterator[SimulatedFirm]:
+    """Put a Tryton in the place of a running firm's ERP: the estate names it, clients pay there, the judge reads it.
+
+    Args:
+        home: what `make tryton` has built.
+        folder: for the served copy and the log.
+        simulated: the running firm; its estate is rewritten.
+        played: the same firm, as its seed makes it.
+    """
+    file = simulated.estate / "accordant.yaml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    years = {entity["id"]: entity["fiscal_year"] for entity in document["entities"]}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tryton_firm(home, folder, books_of(played, years), port=port) as running:
+        server, judge = running.server, running.logins[JUDGE]
+        changed = with_tryton(document, server)
+        file.write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
+        addresses = {name: url for name, url in simulated.addresses.items() if name in changed["systems"]}
+        yield replace(
+            simulated,
+            environment=simulated.environment | running.environment,
+            addresses=addresses | {SYSTEM: server.url},
+            logins={**simulated.logins, SYSTEM: running.logins[BANK_DESK]},
+            judge_arguments=(*addresses.values(), "--tryton", server.url, *judge.values()),
         )
 
 

@@ -258,7 +258,7 @@ class TrytonPosting(TrytonWriter, TimePosting, InvoicePosting):
 def _described(line: TimeToPost, parts: Mapping[str, Any]) -> str:
     """Return what people and the judge read: the source first, then whose hours, at which price, and what for.
 
-    Tryton keeps no money on hours, so the amount stands here: `kantata-main/9 · CONS · GBP 150/h = GBP 1125.00 · …`.
+    Tryton keeps no money on hours, so the amount stands here: `kantata-main/9 · CONS · GBP 150.00/h = GBP 1125.00 · …`.
     """
     price = f"{parts['rate']} = {parts['amount']}" if line.is_billable else "not billable"
     worker = line.worker_number or "no worker number"
@@ -271,13 +271,18 @@ def _priced(line: InvoiceLine) -> tuple[Decimal, Decimal, str]:
     Tryton multiplies and rounds half to even. Where that differs from ours, or the numbers are too fine for its fields,
     the line is one piece at its amount, and the words tell the quantity.
     """
-    quantity, price, amount = line.quantity, line.unit_price.amount, line.amount.amount
+    # Quirk(tryton): zeros at the end count as digits. README §Quirks.
+    quantity, price, amount = (
+        line.quantity.normalize(),
+        line.unit_price.amount.normalize(),
+        line.amount.rounded().amount,
+    )
     fits = _digits(quantity) <= _QUANTITY_DIGITS and _digits(price) <= _PRICE_DIGITS
     quantum = Decimal(1).scaleb(-exponent_of(line.amount.currency))
     if fits and (quantity * price).quantize(quantum, ROUND_HALF_EVEN) == amount:
         return quantity, price, line.description
-    return Decimal(1), amount, f"{line.description} ({quantity.normalize():f} × {price.normalize():f})"
+    return Decimal(1), amount, f"{line.description} ({quantity:f} × {price:f})"
 
 
 def _digits(number: Decimal) -> int:
-    return -min(int(number.normalize().as_tuple().exponent), 0)
+    return -min(int(number.as_tuple().exponent), 0)

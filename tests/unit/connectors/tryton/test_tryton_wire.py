@@ -166,6 +166,20 @@ class TestPrices:
         assert (sent_quantity * sent_price).quantize(unit.amount, ROUND_HALF_EVEN) == amount.amount
         assert words.startswith("Work")
 
+    def test_zeros_at_the_end_are_not_sent(self) -> None:
+        line = InvoiceLine(
+            id="l",
+            sources=("l",),
+            description="Fee",
+            quantity=Decimal("1.000000000"),
+            unit_price=Money.of("15000.000000", "GBP"),
+            amount=Money.of("15000.000000", "GBP"),
+        )
+
+        quantity, price, _ = _priced(line)
+
+        assert (f"{quantity:f}", f"{price:f}") == ("1", "15000")
+
     def test_the_words_tell_the_quantity_where_the_line_cannot(self) -> None:
         line = InvoiceLine(
             id="l",

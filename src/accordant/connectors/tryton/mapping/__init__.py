@@ -51,7 +51,9 @@ def _amount_of(text: str) -> Money:
 
 
 def _amount_text(money: Money) -> str:
-    return f"{money.currency} {money.amount:f}"
+    """Write an amount with the decimals of its currency, or with more where it has them: `GBP 150.00`, `GBP 0.125`."""
+    plain = money.rounded()
+    return f"{money.currency} {plain.amount if plain == money else money.amount.normalize():f}"
 
 
 _SAME = Transform(_same, _same)
