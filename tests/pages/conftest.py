@@ -1,4 +1,4 @@
-"""The console over a filled database: in process for what a person may read, in a real browser for what it looks like."""
+"""The console over a filled database: in process for what a person may read, in a browser for what it looks like."""
 
 from __future__ import annotations
 

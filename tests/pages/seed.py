@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from pages.firm import FIRM, Trouble, Work
 from sqlalchemy import Connection
 
 from accordant import cases, ledger, masterdata
@@ -50,181 +50,6 @@ ROLES = {"PRIN": "195.00", "CONS-SR": "147.50", "CONS": "111.25"}
 def to_group(money: Money) -> Money:
     """Return an amount in the group's currency, at the rates of the seed."""
     return Money.of(money.amount * RATES[money.currency], "GBP").rounded()
-
-
-@dataclass(frozen=True)
-class Work:
-    """One engagement to be: what was sold, how far it came, what went wrong."""
-
-    key: str
-    client: str
-    name: str
-    entity: str
-    value: int
-    method: BillingMethod = BillingMethod.TIME_AND_MATERIALS
-    reach: int = 4  # how many of the four business states
-    sold_days_ago: int = 30
-    lines: int = 0
-    bill: int = 0  # how many of the lines are on a posted invoice
-    draft: int = 0  # how many more are on a draft
-    held: int = 0
-    paid: str = ""
-    in_erp: int | None = None  # how many lines the ERP confirmed; all when None
-    amended: bool = False
-    troubles: tuple[tuple[Any, ...], ...] = ()
-
-
-FIRM = (
-    Work(
-        "northmere",
-        "Northmere Water plc",
-        "Network resilience program",
-        "uk01",
-        1_240_000,
-        BillingMethod.CAPPED,
-        sold_days_ago=24,
-        lines=46,
-        bill=24,
-        draft=12,
-        held=3,
-        paid="18500.00",
-        amended=True,
-        troubles=(
-            (
-                "milestone.evidence_missing",
-                "Milestone M4, pump station survey, of Northmere Water plc cannot be billed: "
-                "the acceptance certificate is not in the document store.",
-                "billing",
-                24_000,
-                2,
-                6,
-                "delivery",
-                2,
-            ),
-            (
-                "erp.rate.differs",
-                "Two systems disagree about the principal’s rate for Northmere Water plc: contract v2 "
-                "says £195.00, the ERP still has £185.00.",
-                "ERP posting",
-                12_480,
-                2,
-                1,
-                "finance_operations",
-                1,
-            ),
-        ),
-    ),
-    Work(
-        "castellan",
-        "Castellan Rail Ltd",
-        "Signalling assurance",
-        "uk01",
-        420_000,
-        lines=30,
-        draft=24,
-        troubles=(
-            (
-                "invoice.order_exceeded",
-                "Draft for Castellan Rail Ltd is stopped: the purchase order has £11,150.00 left and "
-                "the draft asks for £27,225.04.",
-                "billing",
-                "27225.04",
-                1,
-                2,
-                "finance_operations",
-                1,
-            ),
-        ),
-    ),
-    Work(
-        "brightwell",
-        "Brightwell Diagnostics Ltd",
-        "Laboratory intake review",
-        "uk01",
-        38_500,
-        reach=1,
-        sold_days_ago=3,
-        troubles=(
-            (
-                "customer.ambiguous",
-                "Brightwell Diagnostics Ltd cannot be billed yet: 2 records in netsuite-main may be the same client.",
-                "project creation",
-                38_500,
-                1,
-                3,
-                "steward",
-                1,
-            ),
-        ),
-    ),
-    Work("halvard", "Halvard & Roe Logistics", "Depot automation", "uk01", 96_000, lines=22, bill=22, paid="all"),
-    Work(
-        "tarn",
-        "Tarn Valley Energy Group Holdings (Northern Region) Limited",
-        "Grid connection studies",
-        "uk01",
-        61_400,
-        BillingMethod.FIXED_FEE,
-        lines=9,
-        in_erp=6,
-    ),
-    Work(
-        "vierlande",
-        "Vierlande Pharma GmbH",
-        "Plant data platform",
-        "de01",
-        540_000,
-        lines=38,
-        bill=10,
-        in_erp=14,
-        troubles=(
-            (
-                "erp.time.no_department",
-                "24 approved time lines for Vierlande Pharma GmbH are not in the ERP: cost "
-                "center DE-4410 has no mapping.",
-                "ERP posting",
-                27_221,
-                1,
-                1,
-                "finance_operations",
-                1,
-            ),
-        ),
-    ),
-    Work(
-        "steinbruck",
-        "Steinbruck Maschinenbau AG",
-        "Service desk run",
-        "de01",
-        180_000,
-        BillingMethod.RETAINER,
-        lines=12,
-        held=2,
-    ),
-    Work(
-        "juniper",
-        "Juniper Falls Health Inc.",
-        "Claims intake",
-        "us01",
-        310_000,
-        lines=26,
-        draft=20,
-        troubles=(
-            (
-                "tax.registration_missing",
-                "The draft for Juniper Falls Health Inc. cannot be posted: the client has no tax "
-                "registration for Ohio.",
-                "ERP posting",
-                "22987.53",
-                2,
-                1,
-                "finance_operations",
-                1,
-            ),
-        ),
-    ),
-    Work("redstone", "Redstone Freight LLC", "Yard telemetry", "us01", 150_000, reach=1, sold_days_ago=1),
-)
 
 
 @dataclass
@@ -271,7 +96,7 @@ class _Telling:
         if self.work.bill or self.work.draft:
             self._bill()
         for trouble in self.work.troubles:
-            self._trouble(*trouble)
+            self._trouble(trouble)
 
     # ------------------------------------------------------------------ sold
 
@@ -291,7 +116,7 @@ class _Telling:
         )
         self._record("customer", customer.id, "", customer, "crm", f"account/001{number}", sold_at)
         self._contract(1, sold_at)
-        if work.amended:
+        if work.is_amended:
             self._contract(2, self.now - timedelta(days=5))
         self._record("deal", deal.id, work.entity, deal, "crm", f"opportunity/006{number}", sold_at)
         for role, type_, prefix in (("crm", "account", "001"), ("psa", "client", "C-"), ("erp", "customer", "CUST")):
@@ -303,7 +128,7 @@ class _Telling:
 
     def _contract(self, version: int, at: datetime) -> None:
         first = date(self.now.year, self.now.month, 1)
-        rates = {**ROLES, "PRIN": "185.00"} if self.work.amended and version == 1 else ROLES
+        rates = {**ROLES, "PRIN": "185.00"} if self.work.is_amended and version == 1 else ROLES
         contract = Contract(
             id=self.ids["con"],
             version=version,
@@ -357,7 +182,7 @@ class _Telling:
                 e=ids["con"],
                 s=state,
             )
-        if any("evidence" in trouble[0] for trouble in work.troubles):
+        if any("evidence" in trouble.code for trouble in work.troubles):
             self._block("ready_to_bill")
         note = Note(1, "decision", "project-template", {"rows": ["standard"], "table": "9f3c71aa"}, self.now)
         write_notes(self.c, run.run_id, [note])
@@ -579,21 +404,20 @@ class _Telling:
                 actor=_Person("90004", self.entity),
                 decision=cases.Decision.APPROVE,
                 view_hash=cases.view_hash(view),
-                at=self.now - timedelta(hours=1),
+                at=datetime.now(UTC),
             )
 
-    def _trouble(  # noqa: PLR0913
-        self, code: str, sentence: str, stage: str, amount: int, due_days: int, age_days: int, role: str, tier: int
-    ) -> None:
-        exposure = self._money(amount)
-        invoice_id = f"{self.ids['inv']}_2" if self.work.draft and stage != "project creation" else None
+    def _trouble(self, trouble: Trouble) -> None:
+        has_draft = self.work.draft and trouble.stage != "project creation"
+        exposure = self._money(trouble.amount)
+        due_on = self.now.date() + timedelta(days=trouble.due_days)
         case = cases.Case(
-            code=code,
-            sentence=sentence,
-            stage=cases.Stage(stage),
-            role=role,
-            cause_key=f"{code}:{self.work.key}",
-            subject=f"contract:{self.ids['con']}/{code}",
+            code=trouble.code,
+            sentence=trouble.sentence,
+            stage=cases.Stage(trouble.stage),
+            role=trouble.role,
+            cause_key=f"{trouble.code}:{self.work.key}",
+            subject=f"contract:{self.ids['con']}/{trouble.code}",
             entity=self.entity,
             client_id=self.ids["cus"],
             client=self.work.client,
@@ -601,13 +425,13 @@ class _Telling:
             contract_id=self.ids["con"],
             contract_version=1,
             engagement=self.work.name,
-            invoice_id=invoice_id,
+            invoice_id=f"{self.ids['inv']}_2" if has_draft else None,
             exposure=exposure,
             group_exposure=to_group(exposure),
-            deadline=datetime.combine(self.now.date() + timedelta(days=due_days), time(17), ZoneInfo("UTC")),
-            tier=tier,
+            deadline=datetime.combine(due_on, time(17), UTC),
+            tier=trouble.tier,
         )
-        id = cases.open_case(self.c, case, at=self.now - timedelta(days=age_days, hours=3))
+        id = cases.open_case(self.c, case, at=self.now - timedelta(days=trouble.age_days, hours=3))
         self.seeded.case.setdefault(self.work.key, []).append(id)
 
     # ------------------------------------------------------------------ small words
@@ -636,7 +460,7 @@ class _Telling:
     def _link(self, id: str, kind: str, role: str, type_: str, value: str) -> None:
         masterdata.link(self.c, ExternalId(system=SYSTEMS[role], type=type_, value=value), id, kind=kind)
 
-    def _record(self, kind: str, id: str, entity: str, body: Any, role: str, ref: str, at: datetime) -> None:  # noqa: PLR0913
+    def _record(self, kind: str, id: str, entity: str, body: Any, role: str, ref: str, at: datetime) -> None:
         system = SYSTEMS.get(role, role)
         source = f"{system}/{ref}" if system != role else ref
         records.save(self.c, [records.Entry(kind, id, entity, body, system, source, at, mapping=f"{kind}@1")])

@@ -9,7 +9,8 @@ import json
 import pytest
 from pages.conftest import SignIn
 from pages.console_client import Client
-from pages.seed import FIRM, Seeded
+from pages.firm import FIRM
+from pages.seed import Seeded
 
 from accordant.console.export import safe_cell
 from accordant.governance import Estate

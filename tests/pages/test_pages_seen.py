@@ -1,4 +1,4 @@
-"""Each page as a person sees it: both themes, wide and narrow, without sideways scroll; screenshots go to out/pages/."""
+"""Each page as a person sees it: both themes, wide and narrow; screenshots go to out/pages/."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ PAGES = {
 UNNAMED = """() => {
   const problems = [];
   const named = (e) => (e.getAttribute('aria-label') || e.textContent || e.title || '').trim();
-  for (const e of document.querySelectorAll('a[href], button, summary')) if (!named(e)) problems.push('no name: ' + e.outerHTML.slice(0, 90));
+  for (const e of document.querySelectorAll('a[href], button, summary'))
+    if (!named(e)) problems.push('no name: ' + e.outerHTML.slice(0, 90));
   for (const e of document.querySelectorAll('input:not([type=hidden]), select, textarea'))
     if (!e.labels?.length && !e.getAttribute('aria-label')) problems.push('no label: ' + e.outerHTML.slice(0, 90));
   const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
   for (const id of ids.filter((id, at) => ids.indexOf(id) !== at)) problems.push('twice: #' + id);
   for (const e of document.querySelectorAll('[aria-labelledby]'))
-    for (const id of e.getAttribute('aria-labelledby').split(' ')) if (!document.getElementById(id)) problems.push('points nowhere: ' + id);
+    for (const id of e.getAttribute('aria-labelledby').split(' '))
+      if (!document.getElementById(id)) problems.push('points nowhere: ' + id);
   if (document.querySelectorAll('h1').length !== 1) problems.push('a page has one first heading');
   if (!document.querySelector('main')) problems.push('no main');
   return problems;
@@ -60,7 +62,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids=lambda p: "-".join(p))
+@pytest.fixture(params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids="-".join)
 def look(request: pytest.FixtureRequest) -> tuple[str, str]:
     """A size and a theme."""
     return request.param  # type: ignore[no-any-return]

@@ -63,10 +63,12 @@ def provisioning(connection: Connection, *, now: datetime, days: int = 10) -> Pr
     found = rows(
         connection,
         """select s.engagement, s.entity, s.at as sold_at, a.at as active_at,
-                  (select d.body -> 'amount' from record d
-                   where d.kind = 'deal' and d.body ->> 'contract_id' = s.engagement limit 1) as amount
+                  deal.amount
            from engagement_state s
-           left join engagement_state a on a.engagement = s.engagement and a.state = 'activated' and a.status = 'reached'
+           left join engagement_state a on a.engagement = s.engagement
+             and a.state = 'activated' and a.status = 'reached'
+           left join (select distinct on (1) body ->> 'contract_id' as contract_id, body -> 'amount' as amount
+                      from record where kind = 'deal' order by 1, id) deal on deal.contract_id = s.engagement
            where s.state = 'sold' and s.status = 'reached' and (a.at is null or a.at > :since)
            order by s.at""",
         since=now - timedelta(days=days),

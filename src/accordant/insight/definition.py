@@ -1,4 +1,4 @@
-"""What a key figure means: one definition beside the one function that computes it; nobody else computes that number."""
+"""What a key figure means: one definition beside the one function that computes it."""
 
 from __future__ import annotations
 

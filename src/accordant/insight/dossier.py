@@ -121,7 +121,7 @@ def get_engagement(connection: Connection, id: str) -> Engagement:
 
 
 def value_of(contract: Contract) -> Money | None:
-    """Return what the terms add up to: fixed fee, cap, milestones, or planned hours at their rates; None without any."""
+    """Return what the terms add up to: fixed fee, cap, milestones, or planned hours at their rates; else None."""
     if contract.fixed_fee or contract.cap:
         return contract.fixed_fee or contract.cap
     if contract.billing_method is BillingMethod.MILESTONE and contract.milestones:

@@ -71,8 +71,8 @@ _STANDINGS = {
 _FROM = """
 from record r
 left join record customer on customer.id = r.body ->> 'customer_id' and customer.kind = 'customer'
-left join lateral (select p.body ->> 'code' as code from record p
-                   where p.kind = 'project' and p.body ->> 'contract_id' = r.id and not p.deleted limit 1) project on true
+left join (select distinct on (1) body ->> 'contract_id' as contract_id, body ->> 'code' as code from record
+           where kind = 'project' and not deleted order by 1, id) project on project.contract_id = r.id
 left join (select engagement, count(*) filter (where status = 'reached') as reached,
                   json_object_agg(state, status) as status
            from engagement_state group by engagement) states on states.engagement = r.id

@@ -163,7 +163,8 @@ def _decisions(connection: Connection, engagement: str, limit: int) -> list[Happ
 def _terms(connection: Connection, engagement: str, limit: int) -> list[Happened]:
     found = rows(
         connection,
-        """select distinct on ((body ->> 'version')::int) recorded_at as at, system, (body ->> 'version')::int as version
+        """select distinct on ((body ->> 'version')::int)
+                  recorded_at as at, system, (body ->> 'version')::int as version
            from record_version where id = :s order by (body ->> 'version')::int desc, version limit :limit""",
         s=engagement,
         limit=limit,

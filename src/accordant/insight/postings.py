@@ -1,4 +1,4 @@
-"""What the ledger and the connected systems say of the same writes: time that is not in the ERP, invoices that differ."""
+"""What ledger and ERP say of the same writes: time that has not arrived, invoices that differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIME_IN_ERP = Definition(
 POSTINGS = Definition(
     id="postings_reconcile",
     question="Do postings reconcile?",
-    formula="invoices whose posting the ERP confirmed under the number that the ledger has ÷ invoices sent to be posted",
+    formula="invoices that the ERP confirmed under the number that the ledger has ÷ invoices sent to be posted",
     unit="share, and money per currency of the others",
     cut_off="sent in the 35 days before",
     sources=("effect", "ledger_act", "ledger_journal"),
@@ -44,7 +44,7 @@ class Late:
 
 @dataclass(frozen=True)
 class TimeFlow:
-    """Approved time lines of the window and those that are late; `trend` counts the late ones at the end of each day."""
+    """Approved time lines of the window and those that are late; `trend` counts the late ones per day."""
 
     line_count: int
     late: tuple[Late, ...]
@@ -58,14 +58,15 @@ def time_in_erp(connection: Connection, *, now: datetime, today: date, days: int
     """
     found = rows(
         connection,
-        """select l.id, l.entity, l.currency, l.approved_m, a.at as approved_at, e.ended_at
-           from ledger_line l
-           join lateral (select min(j.act) as first from ledger_journal j where j.line_id = l.id) f on true
+        """with mine as materialized (
+             select l.id, l.entity, l.currency, l.approved_m, e.ended_at from ledger_line l
+             left join effect e on e.base = l.id and e.operation = 'post_time' and e.state = 'done'
+             where l.kind = 'time' and l.worked_on > :since and l.approved_q <> 0
+               and (e.ended_at is null or e.ended_at > :trend_since))
+           select mine.*, a.at as approved_at from mine
+           join lateral (select min(j.act) as first from ledger_journal j where j.line_id = mine.id) f on true
            join ledger_act a on a.id = f.first
-           left join effect e on e.base = l.id and e.operation = 'post_time' and e.state = 'done'
-           where l.kind = 'time' and l.worked_on > :since and l.approved_q <> 0
-             and (e.ended_at is null or e.ended_at > :trend_since)
-           order by a.at, l.id""",
+           order by a.at, mine.id""",
         since=today - WINDOW,
         trend_since=now - timedelta(days=days),
     )

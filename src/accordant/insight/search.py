@@ -130,7 +130,8 @@ _INVOICE = """
 select a.invoice_id as id, max(a.document_ref) filter (where a.kind = 'post') as number, min(a.currency) as currency,
        (select l.contract_id from ledger_journal j join ledger_line l on l.id = j.line_id
         join ledger_act x on x.id = j.act where x.invoice_id = a.invoice_id limit 1) as contract,
-       coalesce(sum(t.minor) filter (where a.kind = 'post'), sum(t.minor) filter (where a.kind = 'draft'))::bigint as minor
+       coalesce(sum(t.minor) filter (where a.kind = 'post'),
+                sum(t.minor) filter (where a.kind = 'draft'))::bigint as minor
 from ledger_act a
 cross join lateral (select sum(j.amount)::bigint as minor from ledger_journal j where j.act = a.id) t
 where a.invoice_id is not null and {where}
@@ -233,7 +234,8 @@ def _people(connection: Connection, ids: list[str]) -> list[Hit]:
     """Workers, by id or the id in a system; a person is not found by name here."""
     found = rows(
         connection,
-        "select id, body ->> 'number' as number, entity from record where kind = 'worker' and id = any(:ids) and entity <> ''",
+        """select id, body ->> 'number' as number, entity from record
+           where kind = 'worker' and id = any(:ids) and entity <> ''""",
         ids=ids,
     )
     return [Hit("worker", r.id, f"Worker {r.number}", r.entity.upper(), "") for r in found]

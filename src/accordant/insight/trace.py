@@ -103,7 +103,8 @@ def _followed_invoice(connection: Connection, engagement: str) -> str | None:
         connection,
         """select a.invoice_id from ledger_act a join ledger_journal j on j.act = a.id
            join ledger_line l on l.id = j.line_id
-           where l.contract_id = :e and a.kind in ('draft', 'post') order by (a.kind = 'post') desc, a.id desc limit 1""",
+           where l.contract_id = :e and a.kind in ('draft', 'post')
+           order by (a.kind = 'post') desc, a.id desc limit 1""",
         e=engagement,
     )
     return found[0].invoice_id if found else None
@@ -144,8 +145,8 @@ def _work(connection: Connection, engagement: str, invoice: str | None) -> list[
                where j.line_id = l.id and a.invoice_id = :invoice)))
            select count(distinct mine.id) as lines,
                   max(a.at) filter (where a.kind in ('approve', 'adjust')) as approved_at,
-                  (select max(e.ended_at) from effect e
-                   where e.operation = 'post_time' and e.state = 'done' and e.base in (select id from mine)) as posted_at
+                  (select max(e.ended_at) from effect e join mine on mine.id = e.base
+                   where e.operation = 'post_time' and e.state = 'done') as posted_at
            from mine join ledger_journal j on j.line_id = mine.id join ledger_act a on a.id = j.act""",
         e=engagement,
         invoice=invoice,

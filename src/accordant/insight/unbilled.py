@@ -17,7 +17,7 @@ from accordant.platform.storage import rows
 UNBILLED = Definition(
     id="unbilled_approved_time",
     question="How much approved work is not billed?",
-    formula="Σ over lines of (approved − billed + credited − relieved − written down − written off), over-billed lines as 0",
+    formula="Σ of approved − billed + credited − relieved − written down − written off; an over-billed line counts 0",
     unit="money per currency; hours for time",
     cut_off="now",
     sources=("ledger_line",),
@@ -96,7 +96,8 @@ def bands(lines: Sequence[tuple[int, Decimal, Money]], currency: str) -> tuple[B
     """Sort (days, hours, money) into the bands of age.
 
     >>> gbp = lambda n: Money.of(n, "GBP")
-    >>> [str(b.amount) for b in bands([(7, Decimal(1), gbp(10)), (8, Decimal(1), gbp(20)), (61, Decimal(1), gbp(5))], "GBP")]
+    >>> lines = [(7, Decimal(1), gbp(10)), (8, Decimal(1), gbp(20)), (61, Decimal(1), gbp(5))]
+    >>> [str(b.amount) for b in bands(lines, "GBP")]
     ['GBP 10', 'GBP 20', 'GBP 0', 'GBP 5']
     """
     result = []

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from pages.seed import Seeded, Work, seed
+from pages.firm import Trouble, Work
+from pages.seed import Seeded, seed
 
 from accordant.insight.comparison import compare, tally
 from accordant.insight.dossier import chain, documents, get_engagement, lines_by_kind, states, team, versions
@@ -16,16 +17,28 @@ from accordant.insight.postings import postings, time_in_erp
 from accordant.insight.search import find
 from accordant.insight.trace import hops, invoice_lines, lineage
 from accordant.kernel import Money, NotFound
+from accordant.platform.storage import execute
 
 # Hours are 7.5 a line; three lines are one of each role: 1,462.50 + 1,106.25 + 834.38 = 3,403.13.
 THREE = Money.of("3403.13", "GBP")
+EXCEEDED = Trouble("invoice.order_exceeded", "The order is exceeded.", "900.00")
 FIRM = (
-    Work("alder", "Alder Water plc", "Network program", "uk01", 100_000, lines=6, bill=3, paid="1000.00", in_erp=4,
-         amended=True, troubles=(("invoice.order_exceeded", "The order is exceeded.", "billing", 900, 2, 1,
-                                  "finance_operations", 1),)),
+    Work(
+        "alder",
+        "Alder Water plc",
+        "Network program",
+        "uk01",
+        100_000,
+        lines=6,
+        bill=3,
+        paid="1000.00",
+        in_erp=4,
+        is_amended=True,
+        troubles=(EXCEEDED,),
+    ),
     Work("birch", "Birch Freight LLC", "Yard telemetry", "us01", 50_000, lines=3, bill=3),
     Work("cedar", "Cedar 100%_Health", "Intake", "uk01", 7_000, reach=1),
-)  # fmt: skip
+)
 ROLES = {"crm": "salesforce-main", "psa": "kantata-main", "erp": "netsuite-main", "hris": "workday-main"}
 
 
@@ -188,9 +201,7 @@ class TestFlowOfTimeAndPostings:
 
     def test_an_invoice_that_the_ledger_does_not_know_is_a_break(self, database, firm, door):
         with database.begin() as connection:
-            connection.exec_driver_sql(
-                "update effect set facts = '{\"number\": \"X-1\"}' where operation = 'post_invoice'"
-            )
+            execute(connection, """update effect set facts = '{"number": "X-1"}' where operation = 'post_invoice'""")
         with door.scoped(("uk01", "")) as connection:
             found = postings(connection, now=datetime.now(UTC))
 

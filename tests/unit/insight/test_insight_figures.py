@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 import pytest
 
@@ -209,12 +210,13 @@ class TestAgeingApprovals:
 
     @pytest.mark.parametrize(
         ("at", "expected"),
-        [(datetime(2026, 11, 3, 9), False), (datetime(2026, 11, 4, 11, 59), True), (datetime(2026, 11, 5), False)],
+        [("2026-11-03T09:00Z", False), ("2026-11-04T11:59Z", True), ("2026-11-05T00:00Z", False)],
     )
     def test_is_old_from_the_third_day_until_it_is_decided(self, at, expected):
-        asked = Asked("apr_1", "uk01", datetime(2026, 11, 1, 9), datetime(2026, 11, 4, 12), None)
+        first, fourth = datetime(2026, 11, 1, 9, tzinfo=UTC), datetime(2026, 11, 4, 12, tzinfo=UTC)
+        asked = Asked("apr_1", "uk01", first, fourth, None)
 
-        assert is_old(asked, at) is expected
+        assert is_old(asked, datetime.fromisoformat(at)) is expected
 
 
 def open_case(connection, key, pounds, at, *, code="erp.period_closed", deadline=None, entity="uk01"):
@@ -236,7 +238,7 @@ def open_case(connection, key, pounds, at, *, code="erp.period_closed", deadline
 
 class Finance:
     id, worker_number, roles, entities = "f", "7", ("finance_operations",), ("*",)
-    approval_limits: dict[str, Decimal] = {}
+    approval_limits = MappingProxyType({})
 
 
 class TestExposure:

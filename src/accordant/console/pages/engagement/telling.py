@@ -81,15 +81,14 @@ def _effect(happened: Happened, visit: Visit) -> tuple[str, tuple[str, ...]]:
     return f"{name} in {system}", (undone, happened.subject.rsplit("/", 1)[-1] if happened.count == 1 else "")
 
 
-def _case(happened: Happened, visit: Visit) -> tuple[str, tuple[str, ...]]:
+def _case(happened: Happened, _: Visit) -> tuple[str, tuple[str, ...]]:
     detail = happened.detail
     if happened.what in ("opened", "seen_again"):
         return str(detail["sentence"]), ("case opened" if happened.what == "opened" else "met again",)
-    verb = words.readable(happened.what).lower()
-    if not happened.actor:
-        verb = words.readable(happened.what)
-    reason = (detail.get("resolution") or {}).get("reason") if isinstance(detail.get("resolution"), dict) else ""
-    return f"{verb} a case: {detail['sentence']}", (f"“{reason}”" if reason else "",)
+    verb = words.readable(happened.what)
+    reason = (detail.get("resolution") or {}).get("reason", "")
+    said = f"“{reason}”" if reason else ""
+    return f"{verb.lower() if happened.actor else verb} a case: {detail['sentence']}", (said,)
 
 
 def _approval(happened: Happened, visit: Visit) -> tuple[str, tuple[str, ...]]:

@@ -90,6 +90,7 @@ class Shown:
     history: tuple[Entry, ...]
     history_of: str
     today: date
+    zone: str
 
 
 def dossier(connection: Connection, visit: Visit, id: str, history_of: str, *, has_every_value: bool = False) -> Shown:
@@ -126,6 +127,7 @@ def dossier(connection: Connection, visit: Visit, id: str, history_of: str, *, h
         history=told,
         history_of=history_of,
         today=visit.now.astimezone(zone).date(),
+        zone=f"{visit.now.astimezone(zone):%Z}",
     )
 
 
@@ -214,12 +216,12 @@ def _bars(chain: facts.Chain) -> tuple[Bar, ...]:
     if chain.sold is not None:
         bars.append(Bar("Sold", share(chain.sold), "c4", chain.sold, ""))
         part = words.percent(chain.delivered.amount, chain.sold.amount, 1)
-        bars.append(Bar("Delivered", share(chain.delivered), "c1", chain.delivered, f"{part} of what was sold"))
+        gap = f"{part} of what was sold" if chain.delivered else ""
+        bars.append(Bar("Delivered", share(chain.delivered), "c1", chain.delivered, gap))
     else:
         bars.append(Bar("Delivered", share(chain.delivered), "c1", chain.delivered, ""))
-    bars.append(
-        Bar("Billed, net", share(chain.billed), "c3", chain.billed, f"{words.amount(unbilled)} delivered, not billed")
-    )
+    gap = f"{words.amount(unbilled)} delivered, not billed" if unbilled else ""
+    bars.append(Bar("Billed, net", share(chain.billed), "c3", chain.billed, gap))
     gap = f"{words.amount(uncollected)} not paid yet" if uncollected else "all of it paid"
     bars.append(Bar("Collected", share(chain.collected), "c1", chain.collected, gap if chain.billed else ""))
     return tuple(bars)

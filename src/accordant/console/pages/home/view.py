@@ -1,4 +1,4 @@
-"""The home page as a model: the sentence, the five questions, exposure, queue and cut-offs, in the order of the role."""
+"""The home page as a model: the sentence, five questions, exposure, queue and cut-offs, in the order of the role."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def home(connection: Connection, visit: Visit) -> Home:
 def _lede(connection: Connection, visit: Visit, live: Sequence[Held], *, queue_count: int) -> tuple[Words, ...]:
     """Say what is true, how much money, by when; for who does not read billing, what waits for the role."""
     if not visit.may("billing:read"):
-        return _lede_of_work(visit, live, queue_count)
+        return _lede_of_work(live, queue_count)
     group = visit.deps.estate.group_currency
     unbilled_sum = in_group(unbilled(connection), visit.deps.to_group, group)
     sentence = [Words(visit.say(unbilled_sum, whole=True), "strong"), Words(" is approved and not billed.")]
@@ -131,14 +131,18 @@ def _when(closes: datetime, now: datetime) -> str:
     return f"{name} at {closes:%H:%M}"
 
 
-def _lede_of_work(visit: Visit, live: Sequence[Held], queue_count: int) -> tuple[Words, ...]:
+def _lede_of_work(live: Sequence[Held], queue_count: int) -> tuple[Words, ...]:
     if not live:
         return (Words("Nothing is stopped."), Words(" No case is open in what you may see."))
     engagements = {case.engagement for case in live if case.engagement}
     sentence = [Words(words.plural(len(live), "case"), "strong"), Words(" are open" if len(live) > 1 else " is open")]
     if engagements:
         sentence.append(Words(f" in {words.plural(len(engagements), 'engagement')}"))
-    waits = f"; {words.number(queue_count)} of them wait for you." if queue_count else "; none of them waits for you."
+    waits = (
+        f"; {words.plural(queue_count, 'thing waits', 'things wait')} for you."
+        if queue_count
+        else "; none waits for you."
+    )
     return (*sentence, Words(waits))
 
 
