@@ -41,7 +41,11 @@
     const row = focused();
     const shown = caseId();
     const button = document.querySelector(`[data-key="${key}"]`);
-    if (button && (!row || row.dataset.id === shown)) { button.click(); return; }
+    if (button && (!row || row.dataset.id === shown)) {
+      const address = button.getAttribute("hx-get");
+      if (address) open(address); else button.click();
+      return;
+    }
     if (!row) return;
     const back = encodeURIComponent(location.pathname + location.search);
     if (key === "a") {
@@ -103,8 +107,9 @@
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "confirm" && !dialog().open) dialog().showModal();
-    if (event.detail.target.id === "panel") rows().forEach((row) => {
+    const swapped = event.detail.target?.id;
+    if (swapped === "confirm" && !dialog().open) dialog().showModal();
+    if (swapped === "panel") rows().forEach((row) => {
       if (row.dataset.id === caseId()) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");
     });

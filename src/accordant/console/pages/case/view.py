@@ -177,7 +177,7 @@ def attempt_of(wrote: Wrote, zone: ZoneInfo) -> Attempt:
         system=wrote.system,
         key=f"{wrote.base}#{wrote.generation}",
         calls=wrote.calls,
-        when=words.moment(at, zone),
+        when=f"{words.day(at.astimezone(zone), year=False)} {words.clock_time(at, zone)}",
         kind=kind,
         word=word,
         note=wrote.error or wrote.ref,

@@ -171,7 +171,7 @@ def _graph(stages: Sequence[Moment], run: RunRow) -> Graph:
     edges = tuple(Edge(f"M{n.x + _WIDTH},{n.y + 24}h{_GAP}", "done") for n, after in pairwise(nodes) if after.y == n.y)
     says = f"{words.plural(len(nodes), 'stage')}, {sum(n.state == 'done' for n in nodes)} done."
     width = min(len(nodes), _PER_ROW) * (_WIDTH + _GAP) - _GAP
-    return Graph(tuple(nodes), edges, max(width, 800), nodes[-1].y + 56, says)
+    return Graph(tuple(nodes), edges, max(width, 1120), nodes[-1].y + 56, says)
 
 
 def _tracks(moments: Sequence[Moment], stages: Sequence[Moment], run: RunRow, now: datetime) -> tuple[Track, ...]:
@@ -184,7 +184,7 @@ def _tracks(moments: Sequence[Moment], stages: Sequence[Moment], run: RunRow, no
         share = max((until - since).total_seconds() / whole, 0)
         return Span(round(100 * begin, 2), round(100 * min(share, 1 - begin), 2), kind)
 
-    found = [("stage", s, "") for s in stages]
+    found = [("stage", s, "stage") for s in stages]
     found += [("write", m, "") for m in moments if m.kind == "effect"]
     found += [("gate", m, "wait") for m in moments if m.kind == "gate"]
     tracks = []

@@ -176,7 +176,7 @@ def graph_of(flow: str, stages: Sequence[StageCount], asked: Asked) -> Graph:
     edges = tuple(Edge(f"M{n.x + _WIDTH},{_TOP + 24}h{_GAP}", "done") for n in nodes[:-1])
     waiting = sum(s.parked + s.failed for s in stages)
     says = f"{flow}: {words.plural(len(stages), 'stage')}, {words.plural(waiting, 'run')} standing still."
-    return Graph(tuple(nodes), edges, len(nodes) * (_WIDTH + _GAP) - _GAP, 64, says)
+    return Graph(tuple(nodes), edges, max(len(nodes) * (_WIDTH + _GAP) - _GAP, 1120), 64, says)
 
 
 def _sentence(live: dict[str, int]) -> str:
@@ -184,7 +184,9 @@ def _sentence(live: dict[str, int]) -> str:
     if not running + parked + failed:
         return "Nothing is under way."
     told = [words.plural(running, "run") + (" is at work" if running == 1 else " are at work")]
-    told += [f"{words.number(parked)} {'waits' if parked == 1 else 'wait'} and hold no worker"] if parked else []
+    told += (
+        [f"{words.number(parked)} {'waits and holds' if parked == 1 else 'wait and hold'} no worker"] if parked else []
+    )
     told += [f"{words.number(failed)} stopped"] if failed else []
     return ", ".join(told) + "."
 
