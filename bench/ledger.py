@@ -63,7 +63,7 @@ def main(lines: int, invariant_lines: int) -> None:
             }
         finally:
             server.stop()
-    print(json.dumps(figures, indent=2))  # noqa: T201 - the answer of the program
+    print(json.dumps(figures, indent=2))
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def main(runs: int) -> None:
             database.dispose()
         finally:
             server.stop()
-    print(json.dumps(figures, indent=2))  # noqa: T201 - the answer of the program
+    print(json.dumps(figures, indent=2))
 
 
 async def _measure(database: Database, runs: int) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from accordant.kernel import AccordantError
@@ -29,7 +27,9 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the result as J
 
 def main() -> None:
     """Run a command; an error is told in one sentence with its remedy."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    from accordant.platform.telemetry import configure_logging
+
+    configure_logging()
     try:
         app(standalone_mode=False)
     except AccordantError as error:
@@ -142,6 +142,35 @@ def restore(
     counts = restore_into(Settings(), source, name)
     for table, count in counts.items():
         print(f"{table:24}{count:>12,}")
+
+
+@audit_app.command("verify")
+def audit_verify() -> None:
+    """Recompute every sealed batch of the audit trail and compare it with the seals outside the database."""
+    from accordant.platform.audit import sealing_key, verify
+    from accordant.platform.storage import Database
+    from accordant.runtime.place import open_place
+    from accordant.runtime.settings import Settings
+
+    settings = Settings()
+    with open_place(settings) as place:
+        found = verify(Database(place.worker), sealing_key(settings.data), settings.data)
+    print(found)
+    sys.exit(0 if found.is_intact else 1)
+
+
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="overhead, throughput, mapping, ledger, waiting, events.")
+    ] = None,
+    *,
+    json: Json = None,
+) -> None:
+    """Measure speed and memory as ratios against the bare work in the same run."""
+    from accordant.runtime.benches import run_benches
+
+    run_benches(names or [], json)
 
 
 @drill_app.command("crash")

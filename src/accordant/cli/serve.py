@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -22,6 +23,7 @@ from accordant.console import ConsoleDeps, create_console
 from accordant.kernel import InvalidInput, SystemClock
 from accordant.platform.durable import Starter
 from accordant.platform.storage import Database
+from accordant.platform.telemetry import configure_logging, start_tracing, stop_tracing
 from accordant.runtime.connections import Connections, shared_http
 from accordant.runtime.house import FLOWS, Firm, build_answers, build_intake
 from accordant.runtime.place import open_place
@@ -97,16 +99,19 @@ def serve_doors() -> None:
             remedy="Run `accordant serve`, or set ACCORDANT_WORKER_URL and ACCORDANT_DOOR_URL.",
         )
     settings = Settings()
+    configure_logging(level=logging.WARNING)
+    start_tracing("accordant-doors")
     with open_doors(settings, worker_url=worker_url, door_url=door_url) as doors:
         uvicorn.run(
             doors,
             host=settings.host,
             port=settings.port,
-            log_level="warning",
+            log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=3,  # live pages never end by themselves
         )
+    stop_tracing()
 
 
 def serve_all() -> None:

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
         haste: how much more often feeds are read than by default; the demo is in haste.
         host: where API and console listen.
         port: of API and console.
+        retention_days: how long the steps of ended runs are kept; their keys, effects and gates stay.
+        seals: this process seals the audit trail into the data folder; the supervisor gives it to one worker.
         event_hosts: where events may be sent by https, beside this machine; JSON: `["hooks.example"]`.
     """
 
@@ -35,4 +37,6 @@ class Settings(BaseSettings):
     haste: float = Field(default=1.0, gt=0)
     host: str = "127.0.0.1"
     port: int = 8300
+    retention_days: int = Field(default=400, ge=30)
+    seals: bool = False
     event_hosts: tuple[str, ...] = ()

@@ -75,8 +75,10 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
 
     def worker(self, name: str = "worker", **extra: str) -> Child:
-        """Start a worker process."""
-        return self._spawn(name, ("worker",), {"ACCORDANT_WORKER_URL": self.place.worker, **extra})
+        """Start a worker process; the first one seals the audit trail, too."""
+        seals = str(not any(child.arguments == ("worker",) for child in self.children)).lower()
+        known = {"ACCORDANT_WORKER_URL": self.place.worker, "ACCORDANT_SEALS": seals}
+        return self._spawn(name, ("worker",), {**known, **extra})
 
     def doors(self) -> Child:
         """Start API and console."""

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
 
+import httpx2
 import structlog
 
-from accordant.platform.durable import Engine, new_executor_id
+from accordant.governance import resolve
+from accordant.platform.audit import Sealer, sealing_key
+from accordant.platform.durable import Engine, new_executor_id, retain
 from accordant.platform.effects import controls_from_environment
 from accordant.platform.events import Sequencer
+from accordant.platform.events.delivery import Deliverer
 from accordant.platform.storage import Database
+from accordant.platform.telemetry import start_tracing
 from accordant.process import House
 from accordant.runtime.connections import Connections, shared_http
 from accordant.runtime.feeds import Feeds, Pace
@@ -25,6 +33,7 @@ class Worker:
     """Everything one worker runs, on one event loop."""
 
     def __init__(self, settings: Settings, url: str) -> None:
+        self._settings = settings
         self.firm = Firm.load(settings.estate)
         self.database = Database(url)
         self.executor = new_executor_id()
@@ -44,10 +53,31 @@ class Worker:
     async def start(self) -> None:
         """Begin to work."""
         await self.engine.launch()
-        self._loops = [asyncio.create_task(loop) for loop in (Sequencer(self.database).run(), *self.feeds.loops())]
+        self._loops = [asyncio.create_task(loop) for loop in self._work()]
         for loop in self._loops:
             loop.add_done_callback(_never_ends)
         log.info("worker.works", executor=self.executor, estate=self.firm.estate.hash[:12])
+
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return everything that goes on beside the flows."""
+        settings = self._settings
+        http = httpx2.AsyncClient(trust_env=False, timeout=10)
+        deliverer = Deliverer(
+            self.database,
+            http,
+            lambda reference: resolve(reference, folder=settings.estate).get_secret_value(),
+            allowed_hosts=settings.event_hosts,
+        )
+        work = [Sequencer(self.database).run(), deliverer.run(), self._retain(), *self.feeds.loops()]
+        if settings.seals:  # one process of an installation, where the seal file lies
+            work.append(Sealer(self.database, sealing_key(settings.data), settings.data).run())
+        return work
+
+    async def _retain(self) -> None:
+        """Clear what ended long ago, once an hour."""
+        while True:
+            await asyncio.sleep(3600)
+            await asyncio.to_thread(retain, self.database, timedelta(days=self._settings.retention_days))
 
     async def stop(self) -> None:
         """Stop in good order; what runs here goes on elsewhere."""
@@ -77,6 +107,7 @@ async def run_worker(settings: Settings, url: str) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
+    start_tracing("accordant-worker")
     worker = Worker(settings, url)
     await worker.start()
     await stopping.wait()

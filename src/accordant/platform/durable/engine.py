@@ -90,6 +90,10 @@ class Starter:
             self.enqueue_in(connection, start, opened.run_id)
         return opened
 
+    def open_only(self, connection: Connection, start: Start) -> Opened:
+        """Open the run without enqueueing it: `Engine.run_now` starts it directly."""
+        return open_run(connection, start)
+
     def enqueue_in(self, connection: Connection, start: Start, run_id: str) -> None:
         """Enqueue an open run."""
         self._client.enqueue_in_transaction(
