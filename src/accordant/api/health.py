@@ -1,14 +1,17 @@
-"""Whether this process lives, and whether it can do its work."""
+"""Whether this process lives, whether it can do its work, and the figures that tell how it is doing."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
 
+from accordant.api.caller import Call
 from accordant.api.deps import ApiDeps
 from accordant.api.operation import describe
 from accordant.kernel import Unavailable
 from accordant.platform.storage import one
+from accordant.platform.telemetry.metrics import exposition
 
 router = APIRouter(tags=["health"])
 
@@ -33,3 +36,12 @@ def readyz(request: Request) -> dict[str, object]:
     except SQLAlchemyError as error:
         raise Unavailable("The database does not answer.", code="api.not_ready") from error
     return {"status": "ready", "workers": row.n}
+
+
+@router.get(
+    "/metrics", operation_id="read-metrics", **describe(owner="platform", latency_ms=1000, scopes=("systems:read",))
+)
+def read_metrics(call: Call) -> Response:
+    """Return the metrics of the caller's entities in the text format of Prometheus."""
+    with call.read() as connection:
+        return Response(exposition(connection), media_type="text/plain; version=0.0.4")

@@ -387,3 +387,14 @@ class TestReadiness:
         answer: httpx2.Response = api.get("/readyz")
 
         assert (answer.status_code, answer.json()["code"]) == (503, "api.not_ready")
+
+
+class TestMetrics:
+    def test_count_what_the_caller_may_see(self, office: Office, books: dict[str, Book]):
+        everything = office("wren.tallis").get("/metrics")
+        own = office("reporting").get("/metrics")
+
+        assert everything.headers["content-type"].startswith("text/plain; version=0.0.4")
+        line = 'accordant_runs{flow="activate-project",state="parked"}'
+        assert f"{line} 2.0" in everything.text
+        assert f"{line} 1.0" in own.text
