@@ -147,7 +147,9 @@ class TestPagesSay:
         lede = page.split('<h1 class="lede">')[1].split("</h1>")[0]
         assert "is approved and not billed" in lede
         # 38,500 + 24,000 + 12,480 + 27,225.04 of uk01
-        assert '<b class="c-risk">£102,205</b> is at risk in 4 cases' in lede
+        assert (
+            '<b class="c-risk">£102,205</b> is at risk in 4 cases, all of which must clear before UK01 closes' in lede
+        )
 
     def test_home_of_who_has_nothing_to_do_says_so(self, as_person: SignIn) -> None:
         assert "Nothing waits for you." in as_person("thea.garrick").get("/").text

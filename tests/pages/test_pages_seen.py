@@ -103,6 +103,15 @@ class TestLooks:
         assert complaints == []
         page.context.close()
 
+    @pytest.mark.parametrize("person", ["Silas Brandt", "Wren Tallis", "Felix Marrow", "Petra Lumley", "Corin Vale"])
+    def test_home_of_each_role_is_whole(self, browser: Browser, address: str, person: str) -> None:
+        for size in SIZES:
+            page = signed_in(browser, address, person, size)
+            wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            page.screenshot(path=OUT / f"home-of-{person.split(maxsplit=1)[0].lower()}-{size}.png", full_page=True)
+            page.context.close()
+            assert wider <= 0
+
 
 class TestKeys:
     @pytest.fixture

@@ -39,6 +39,10 @@ FIRM = (
     Work("birch", "Birch Freight LLC", "Yard telemetry", "us01", 50_000, lines=3, bill=3),
     Work("cedar", "Cedar 100%_Health", "Intake", "uk01", 7_000, reach=1),
 )
+NAMES_OF_BIRCH = (
+    *("con_birch", "prj_birch", "cus_birch", "dea_birch", "inv_birch", "pay_birch", "tim_birch_001", "Birch"),
+    *("US01-BIRCH", "PO-77001", "INV-US01-20389", "kantata-main/91001", "88001", "salesforce-main/account/00110401"),
+)
 ROLES = {"crm": "salesforce-main", "psa": "kantata-main", "erp": "netsuite-main", "hris": "workday-main"}
 
 
@@ -236,11 +240,7 @@ class TestSearch:
 
         assert (kind, "con_alder") in {(hit.kind, hit.engagement) for hit in found}
 
-    @pytest.mark.parametrize(
-        "text",
-        ["con_birch", "prj_birch", "cus_birch", "dea_birch", "Birch", "US01-BIRCH", "PO-77001", "INV-US01-20389", "inv_birch",
-         "tim_birch_001", "kantata-main/91001", "88001", "pay_birch", "salesforce-main/account/00110401"],
-    )  # fmt: skip
+    @pytest.mark.parametrize("text", NAMES_OF_BIRCH)
     def test_finds_nothing_of_another_entity(self, uk, text):
         assert find(uk, text) == ()
 

@@ -160,8 +160,25 @@ def _approvals(connection: Connection, id: str, visit: Visit) -> tuple[ApprovalC
     runs = facts.run_ids(connection, id)
     mine = [a for a in cases.list_approvals(connection, visit.actor) if a.run_id in runs]
     return tuple(
-        approval_card(a, visit.now, visit.zone_of(a.entity), asked_by=visit.name_of(a.requester)) for a in mine
+        approval_card(
+            a,
+            visit.now,
+            visit.zone_of(a.entity),
+            asked_by=visit.name_of(a.requester),
+            why_not=_over_limit(a, visit),
+        )
+        for a in mine
     )
+
+
+def _over_limit(approval: cases.Approval, visit: Visit) -> str:
+    """Say why the person may not give this approval; '' when the amount is within the limit."""
+    if approval.money is None:
+        return ""
+    limit = visit.actor.approval_limits.get(approval.money.currency)
+    if limit is not None and abs(approval.money.amount) <= limit:
+        return ""
+    return "This is over what you may approve; open it in approvals to reject it or to hand it on."
 
 
 # ------------------------------------------------------------------ what each system says

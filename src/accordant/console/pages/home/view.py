@@ -118,6 +118,8 @@ def _most_urgent(visit: Visit, live: Sequence[Held]) -> tuple[Words, ...]:
     closes = entity.cut_off_after(visit.now)
     money = visit.say(Money.from_minor(best[0], visit.deps.estate.group_currency), whole=True)
     when = _when(closes.astimezone(entity.zone), visit.now.astimezone(entity.zone))
+    if best[0] == sum(c.group_minor for c in live):
+        return (Words(f", all of which must clear before {entity.id.upper()} closes {when}."),)
     return (
         Words(", and "),
         Words(money, "risk"),
