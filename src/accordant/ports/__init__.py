@@ -38,6 +38,7 @@ from accordant.ports.erp import (
 )
 from accordant.ports.feed import Doorbell, FeedPage, Observation
 from accordant.ports.people import Card, DirectoryEntry, PeopleDirectory, WorkerFeed, WorkspaceRequest, Workspaces
+from accordant.ports.permission import Permission, capabilities_of, effects_of, level_of, needed_for
 from accordant.ports.port import Port
 from accordant.ports.psa import ProjectSetup, Staffing, StaffingRequest, TimeFeed
 
@@ -67,6 +68,7 @@ __all__ = [
     "PaymentFeed",
     "PeopleDirectory",
     "PeriodCalendar",
+    "Permission",
     "Port",
     "ProjectSetup",
     "Staffing",
@@ -80,7 +82,11 @@ __all__ = [
     "WorkspaceRequest",
     "Workspaces",
     "Written",
+    "capabilities_of",
     "effect",
     "effect_of",
+    "effects_of",
+    "level_of",
+    "needed_for",
     "subject_of",
 ]

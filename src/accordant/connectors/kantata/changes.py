@@ -60,7 +60,11 @@ class Watermark(BaseModel):
         try:
             return cls.model_validate_json(text) if text else cls()
         except ValueError as error:
-            raise InvalidInput("This is no watermark of the Kantata time feed.", code="kantata.watermark") from error
+            raise InvalidInput(
+                "This is no watermark of the Kantata time feed.",
+                code="kantata.watermark",
+                remedy="Start the feed from the beginning; what is known already is recognized.",
+            ) from error
 
     def filters(self) -> dict[str, Any]:
         """Return what bounds the next page."""

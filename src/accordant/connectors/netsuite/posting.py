@@ -71,7 +71,7 @@ class NetSuitePosting(NetSuiteWriter, TimePosting, InvoicePosting):
                 payload.pop("externalId")
                 await self.client.patch(TIME, correction.ref.value, payload, operation=operation, key=key)
                 outcomes[key] = Written(ref=correction.ref)
-            except (InvalidInput, Rejected) as error:
+            except (InvalidInput, NotFound, Rejected) as error:
                 outcomes[key] = Failed(error=error.as_dict())
         return outcomes
 

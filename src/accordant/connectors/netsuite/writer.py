@@ -28,6 +28,9 @@ from accordant.kernel import AuthExpired, ExternalId, KeyConflict, Rejected, Ret
 from accordant.ports import BillingRules, BillingSetup, CustomerRegistry, ProjectSetup, Written, subject_of
 
 
+_NO_TERMS = {"custentity_cap": None, "custentity_po_number": None}  # what the rules do not name is cleared
+
+
 def task_key(project: str, code: str) -> str:
     """Return the external id of a task: time finds it by the project's id and the task's code alone."""
     return f"task_{project}_{external_id(code)}"
@@ -158,7 +161,7 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         """Set the rules on the project; an unknown tax code or a currency the customer lacks is Rejected."""
         operation = "put_billing_rules"
         await self.directory.id_of("taxCode", rules.tax_code, operation=operation)
-        payload: dict[str, Any] = BILLING_RULES.write(rules)
+        payload: dict[str, Any] = _NO_TERMS | BILLING_RULES.write(rules)
         await self.directory.fill(payload, operation=operation)
         await self.client.patch(JOB, project.value, payload, operation=operation, key=key)
         return Written(ref=project)
