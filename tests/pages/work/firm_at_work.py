@@ -56,7 +56,11 @@ def at_work(database: Database, now: datetime) -> Told:
         told.run["invoice"], told.approval["invoice"] = _waits_for_approval(connection, now)
         told.approval["own"] = _own_request(connection, now)
         told.approval["us"] = _foreign_request(connection, now)
-        for name, entity, client, hours in (("xss", "uk01", XSS, 9), ("formula", "uk01", FORMULA, 4), ("de", "de01", "Vierlande", 30)):
+        for name, entity, client, hours in (
+            ("xss", "uk01", XSS, 9),
+            ("formula", "uk01", FORMULA, 4),
+            ("de", "de01", "Vierlande", 30),
+        ):
             told.case[name] = _alike(connection, now, name, entity, client, hours)
         told.case["quiet"] = _quiet(connection, now)
         _worker_process(connection)
@@ -164,7 +168,9 @@ def _write(
     )
 
 
-def _gate(connection: Connection, run: Taken, name: str, kind: str, topic: str, at: datetime, *, is_over: bool = False) -> None:
+def _gate(
+    connection: Connection, run: Taken, name: str, kind: str, topic: str, at: datetime, *, is_over: bool = False
+) -> None:
     execute(
         connection,
         """insert into gate (run_id, name, kind, topic, opened_at, resolved_at, passed_at, resolution)
@@ -229,7 +235,9 @@ def _parked(connection: Connection, now: datetime) -> tuple[str, str]:
     opened_at = since + timedelta(seconds=30)
     case_id = cases.open_case(connection, case, at=opened_at)
     cases.open_case(connection, case, at=now - timedelta(hours=2))
-    _gate(connection, run, "case:erp.customer.ambiguous:cus_work0001:1", "case", case_id, opened_at + timedelta(seconds=1))
+    _gate(
+        connection, run, "case:erp.customer.ambiguous:cus_work0001:1", "case", case_id, opened_at + timedelta(seconds=1)
+    )
     publish(connection, [Event("deal.won", "dea_work0001", "con_work0001", "uk01", {"id": "dea_work0001"})])
     return run.run_id, case_id
 
@@ -240,7 +248,8 @@ def _failed(connection: Connection, now: datetime) -> tuple[str, str]:
     _notes(connection, run, since, *_STAGES[:2])
     case = a_case(
         code="run.failed",
-        sentence="activate-project for Juniper Falls Health Inc. stopped by an unexpected error; nothing more was written.",
+        sentence="activate-project for Juniper Falls Health Inc. stopped by an unexpected error; "
+        "nothing more was written.",
         role="integration_support",
         entity="us01",
         client="Juniper Falls Health Inc.",
@@ -320,7 +329,11 @@ def _own_request(connection: Connection, now: datetime) -> str:
 def _foreign_request(connection: Connection, now: datetime) -> str:
     view = an_invoice_view(client="Juniper Falls Health Inc.", net="USD 41,340.67")
     question = an_ask(
-        subject="invoice:inv_us", view=view, entity="us01", money=Money.of("41340.67", "USD"), rule="invoice-approval/us"
+        subject="invoice:inv_us",
+        view=view,
+        entity="us01",
+        money=Money.of("41340.67", "USD"),
+        rule="invoice-approval/us",
     )
     return cases.ask(connection, question, at=now - timedelta(hours=5))
 
@@ -348,7 +361,8 @@ def _alike(connection: Connection, now: datetime, name: str, entity: str, client
 def _quiet(connection: Connection, now: datetime) -> str:
     case = a_case(
         code="chat.slow",
-        sentence="The workspace for Oakhaven Foods is not created yet: Teams answers slowly. It will be tried again by itself.",
+        sentence="The workspace for Oakhaven Foods is not created yet: Teams answers slowly. "
+        "It will be tried again by itself.",
         stage=Stage.WORKSPACE,
         role="integration_support",
         client="Oakhaven Foods",

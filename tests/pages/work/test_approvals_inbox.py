@@ -167,9 +167,7 @@ class TestDecision:
         assert "asked: Which client asked for it?" in as_person("orla.fennick").get("/approvals?tab=asked").text
         assert tobin.post(f"/approvals/{id}/ask", reason=" ").status_code == 422
 
-    def test_handing_on_lets_another_person_decide_too(
-        self, as_person: SignIn, told: Told, deps: ConsoleDeps
-    ) -> None:
+    def test_handing_on_lets_another_person_decide_too(self, as_person: SignIn, told: Told, deps: ConsoleDeps) -> None:
         tobin, id = as_person("tobin.hask"), told.approval["own"]
 
         assert tobin.post(f"/approvals/{id}/delegate", to="90005").status_code == 303

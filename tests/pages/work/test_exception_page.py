@@ -92,7 +92,9 @@ class TestMask:
         assert "Linnea Vance" in page
         assert "linnea.vance@client.example" not in page  # never kept in a case
         with deps.worker.begin() as connection:
-            [noted] = rows(connection, "select actor, subject, entity, detail from audit where action = 'case.revealed'")
+            [noted] = rows(
+                connection, "select actor, subject, entity, detail from audit where action = 'case.revealed'"
+            )
         assert (noted.actor, noted.subject, noted.entity) == ("90001", told.case["customer"], "uk01")
         assert noted.detail["reason"] == "The client called back."
         assert "Vance asked" not in orla.get(address).text
@@ -134,7 +136,9 @@ class TestWhoMayAct:
         assert "does not have the role" in refused.text
         assert case_row(deps, told.case["customer"]).state == "open"  # type: ignore[attr-defined]  # a row
 
-    def test_a_person_of_uk01_cannot_act_on_us01_by_its_id(self, as_person: SignIn, told: Told, deps: ConsoleDeps) -> None:
+    def test_a_person_of_uk01_cannot_act_on_us01_by_its_id(
+        self, as_person: SignIn, told: Told, deps: ConsoleDeps
+    ) -> None:
         orla = as_person("orla.fennick")
 
         for act in ("act/retry", "assign", "park", "confirm", "decline", "reveal"):
@@ -155,9 +159,9 @@ class TestDryRun:
         page = as_person("orla.fennick").get(f"/cases/{told.case['customer']}/act/retry").text
 
         for words in (
-            "The run goes on on v1 and the rules it began with.",
+            "The run goes on with v1 and the rules it began with.",
             "1 write done already, not sent again: create customer in kantata-main.",
-            "1 write without an answer: looked up by key before anything is sent (find customer group in netsuite-main).",
+            "1 write without an answer: looked up by key before anything is sent (find customer group in netsuite-main)",
             "1 refused write sent again: create customer in netsuite-main.",
             "£38,500 can move again when it helps.",
         ):
@@ -230,7 +234,7 @@ class TestActs:
             old = one(connection, "select state, input from run where id = :i", i=told.run["parked"])
             new = one(connection, "select generation, input from run where key = 'dea_work0001' and generation = 3")
         assert old.state == "dismissed"
-        assert new.input == old.input
+        assert old.input.items() <= new.input.items()  # a newer version may know more fields
 
     def test_done_by_hand_keeps_the_id_that_was_named(self, as_person: SignIn, told: Told, deps: ConsoleDeps) -> None:
         named = {"system": "netsuite-main", "type": "customer", "value": "8841"}
@@ -321,7 +325,9 @@ class TestCorrection:
 class TestSecondPerson:
     def test_money_is_only_proposed(self, as_person: SignIn, told: Told, deps: ConsoleDeps) -> None:
         orla, address = as_person("orla.fennick"), f"/cases/{told.case['customer']}"
-        assert "This moves money, so it is proposed only." in orla.get(f"{address}/act/edit?edit.contract.cap=52000").text
+        assert (
+            "This moves money, so it is proposed only." in orla.get(f"{address}/act/edit?edit.contract.cap=52000").text
+        )
 
         done = orla.post(f"{address}/act/edit", **CAP, **ANSWER)
 
@@ -331,7 +337,9 @@ class TestSecondPerson:
         assert "You proposed it; another person confirms." in page
         assert 'formaction="/cases/' + told.case["customer"] + '/confirm"' not in page
 
-    def test_the_proposer_cannot_confirm_under_any_account(self, as_person: SignIn, told: Told, deps: ConsoleDeps) -> None:
+    def test_the_proposer_cannot_confirm_under_any_account(
+        self, as_person: SignIn, told: Told, deps: ConsoleDeps
+    ) -> None:
         as_person("juno.abelard").post(f"/cases/{told.case['customer']}/act/edit", **CAP, **ANSWER)
         digest = case_row(deps, told.case["customer"]).proposal["hash"]  # type: ignore[attr-defined]  # a row
 

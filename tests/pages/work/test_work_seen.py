@@ -54,7 +54,9 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-def signed_in(browser: Browser, address: str, person: str, size: str = "wide", theme: str = "light", **how: bool) -> Page:
+def signed_in(
+    browser: Browser, address: str, person: str, size: str = "wide", theme: str = "light", **how: bool
+) -> Page:
     """Return a page on which a person is signed in, by account."""
     width, height = SIZES[size]
     context = browser.new_context(

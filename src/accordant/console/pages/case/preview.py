@@ -26,8 +26,8 @@ def preview(case: CaseView, kind: Action, on: Versions, writes: Sequence[Wrote])
     tell = {
         Action.RETRY: _retry,
         Action.REPROCESS: _reprocess,
-        Action.EDIT: _goes_on,
-        Action.ADD_MAPPING: _goes_on,
+        Action.EDIT: _corrected,
+        Action.ADD_MAPPING: _mapped,
         Action.DONE_BY_HAND: _by_hand,
         Action.COMPENSATE: _taken_back,
         Action.DISMISS: _dismissed,
@@ -49,7 +49,7 @@ def says(wrote: Wrote) -> str:
 
 
 def _retry(on: Versions, writes: Sequence[Wrote]) -> tuple[str, ...]:
-    where = f"on v{on.own} and the rules it began with" if on.own else "where it stopped"
+    where = f"with v{on.own} and the rules it began with" if on.own else "where it stopped"
     return (f"The run goes on {where}.", *_writes_again(writes))
 
 
@@ -67,8 +67,12 @@ def _reprocess(on: Versions, writes: Sequence[Wrote]) -> tuple[str, ...]:
     )
 
 
-def _goes_on(on: Versions, writes: Sequence[Wrote]) -> tuple[str, ...]:
-    return ("Then:", *_retry(on, writes)) if writes else _retry(on, writes)
+def _corrected(on: Versions, writes: Sequence[Wrote]) -> tuple[str, ...]:
+    return ("The corrected fields are kept as a new version; the old one stays readable.", *_retry(on, writes))
+
+
+def _mapped(on: Versions, writes: Sequence[Wrote]) -> tuple[str, ...]:
+    return ("The row is kept: from now on what the system says means your value.", *_retry(on, writes))
 
 
 def _by_hand(_: Versions, writes: Sequence[Wrote]) -> tuple[str, ...]:

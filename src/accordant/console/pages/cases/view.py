@@ -128,13 +128,14 @@ def queue(connection: Connection, visit: Visit, asked: Asked) -> Queue:
     found = (
         () if is_grouped else cases.list_cases(connection, which, at=visit.now, limit=PAGE, offset=(page - 1) * PAGE)
     )
+    choices = exceptions.choices(connection)
     opened, missing = _opened(connection, visit, asked.open)
     return Queue(
         asked=asked,
         sentence=_sentence(asked.state, sums.get(asked.state, Tab())),
         tabs=tuple((s.value, asked.to(tab=s.value, open=""), sums.get(s, Tab()).count, s is asked.state) for s in TABS),
-        choices=exceptions.choices(connection),
-        owners=tuple((n, name_of(visit, n)) for n in exceptions.choices(connection).owners),
+        choices=choices,
+        owners=tuple((n, name_of(visit, n)) for n in choices.owners),
         rows=tuple(_row(case, visit, asked, page) for case in found),
         groups=tuple(_group(c, visit, asked) for c in cases.list_causes(connection, which)) if is_grouped else (),
         count=count,
