@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Path, Request
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
@@ -12,10 +13,12 @@ from starlette.responses import Response
 
 from accordant.api.deps import ApiDeps
 from accordant.api.operation import describe
-from accordant.kernel import AccordantError, InvalidInput, NotFound, Rejected
+from accordant.kernel import AccordantError, InvalidInput, NotFound, Rejected, Unavailable
 from accordant.platform import audit
 from accordant.platform.storage import execute, rows
 from accordant.ports import DealDoorbell, Doorbell
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/hooks", tags=["hooks"])
 
@@ -79,10 +82,19 @@ def keep(connection: Connection, system: str, rung: tuple[Doorbell, ...], body: 
 
 
 def _doorbell(deps: ApiDeps, system: str) -> DealDoorbell:
-    connector = deps.connections.system(system) if system in deps.estate.systems else None
+    connector = _connector(deps, system) if system in deps.estate.systems else None
     if not isinstance(connector, DealDoorbell):
         raise NotFound("No system rings here.", code="hook.unknown", remedy="Correct the address of the notification.")
     return connector
+
+
+def _connector(deps: ApiDeps, system: str) -> Any:
+    """Return the connector; what is wrong with its settings is for our log, not for whoever rings."""
+    try:
+        return deps.connections.system(system)
+    except AccordantError as error:
+        log.warning("hook.not_ready", system=system, code=error.code, why=error.message)
+        raise Unavailable("This system is not connected now.", code="hook.not_ready") from error
 
 
 def _note(deps: ApiDeps, system: str, refusal: AccordantError, size: int) -> None:

@@ -128,6 +128,15 @@ class TestRing:
 
         assert (answer.status_code, answer.json()["code"]) == (404, "hook.unknown")
 
+    def test_a_system_that_is_set_up_wrongly_is_to_be_tried_later_and_tells_nothing(self, api, monkeypatch):
+        monkeypatch.delenv("KANTATA_MAIN_TOKEN", raising=False)
+
+        answer = api.post("/hooks/kantata-main", content=b"<x/>")
+
+        assert (answer.status_code, answer.json()["code"]) == (503, "hook.not_ready")
+        assert "KANTATA" not in answer.text
+        assert answer.headers["retry-after"]
+
     def test_more_than_two_megabytes_are_refused(self, api, database):
         answer = api.post(PATH, content=b"<" + b"x" * 2_000_001)
 
