@@ -24,7 +24,7 @@ from accordant.kernel import InvalidInput, SystemClock
 from accordant.platform.durable import Starter
 from accordant.platform.storage import Database
 from accordant.platform.telemetry import configure_logging, start_tracing, stop_tracing
-from accordant.runtime.connections import Connections, shared_http
+from accordant.runtime.connections import Connections, SharedHttp
 from accordant.runtime.house import FLOWS, Firm, build_answers, build_intake
 from accordant.runtime.place import open_place
 from accordant.runtime.settings import Settings
@@ -53,7 +53,7 @@ def open_doors(settings: Settings, *, worker_url: str, door_url: str) -> Iterato
     door, worker = Database(door_url), Database(worker_url)
     answers, starter, clock = build_answers(worker), Starter(worker), SystemClock()
     systems = firm.estate.systems
-    connections = Connections(firm.estate, settings.estate, shared_http(worker, lambda name: systems[name].limits))
+    connections = Connections(firm.estate, settings.estate, SharedHttp(worker, lambda name: systems[name].limits))
     try:
         api = create_api(
             ApiDeps(

@@ -76,9 +76,11 @@ class Connections:
         return self._estate.system(id).roles[0]
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and give back what lanes hold."""
         for connector in self._built.values():
             await connector.aclose()
+        if isinstance(self._http, SharedHttp):
+            await self._http.aclose()
 
     def _build(self, id: str, system: System) -> Any:
         if system.connector not in CONNECTORS:
@@ -115,16 +117,21 @@ class Connections:
             ) from error
 
 
-def shared_http(database: Database, overrides: Callable[[str], dict[str, int]]) -> HttpFactory:
-    """Return the factory whose clients share lanes and breakers with every other worker.
+class SharedHttp:
+    """Makes clients that share lanes and breakers with every other worker.
 
     Args:
         database: holds the lanes.
         overrides: what the estate says about a system's limits, by instance id.
     """
-    lanes: dict[str, SharedLane] = {}
 
-    def make(
+    def __init__(self, database: Database, overrides: Callable[[str], dict[str, int]]) -> None:
+        self._database = database
+        self._overrides = overrides
+        self._lanes: dict[str, SharedLane] = {}
+
+    def __call__(
+        self,
         *,
         system: str,
         base_url: str,
@@ -133,17 +140,21 @@ def shared_http(database: Database, overrides: Callable[[str], dict[str, int]]) 
         limits: Limits,
         allowed_hosts: frozenset[str] = frozenset(),
     ) -> HttpClient:
-        if system not in lanes:
-            narrowed = limits.model_copy(update=overrides(system))
-            lanes[system] = SharedLane(database.engine, system, narrowed)
+        """Return the client of a system."""
+        if system not in self._lanes:
+            narrowed = limits.model_copy(update=self._overrides(system))
+            self._lanes[system] = SharedLane(self._database.engine, system, narrowed)
         return HttpClient(
             system=system,
             base_url=base_url,
             auth=auth,
             classify=classify,
-            lane=lanes[system],
-            breaker=SharedBreaker(database.engine, system),
+            lane=self._lanes[system],
+            breaker=SharedBreaker(self._database.engine, system),
             allowed_hosts=allowed_hosts,
         )
 
-    return make
+    async def aclose(self) -> None:
+        """Give back what the lanes hold."""
+        for lane in self._lanes.values():
+            await lane.aclose()

@@ -21,7 +21,7 @@ from accordant.platform.events.delivery import Deliverer
 from accordant.platform.storage import Database
 from accordant.platform.telemetry import start_tracing
 from accordant.process import House
-from accordant.runtime.connections import Connections, shared_http
+from accordant.runtime.connections import Connections, SharedHttp
 from accordant.runtime.feeds import Feeds, Pace
 from accordant.runtime.house import Firm, build_house, build_intake, register_flows
 from accordant.runtime.settings import Settings
@@ -42,7 +42,7 @@ class Worker:
             self.database, self.executor, lease_s=settings.lease_s, reap=controls.reaper, on_lost=_leave
         )
         systems = self.firm.estate.systems
-        http = shared_http(self.database, lambda system: systems[system].limits)
+        http = SharedHttp(self.database, lambda system: systems[system].limits)
         self.connections = Connections(self.firm.estate, settings.estate, http)
         self.house: House = build_house(self.firm, self.engine, self.database, self.connections, controls)
         register_flows(self.engine, lambda: self.house)

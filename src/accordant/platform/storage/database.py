@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -57,7 +58,10 @@ class Database:
             yield connection
 
     def dispose(self) -> None:
-        """Close every connection."""
+        """Close every connection; threads that still work with one have two seconds to give it back."""
+        until = time.monotonic() + 2
+        while self.engine.pool.checkedout() and time.monotonic() < until:  # type: ignore[attr-defined]  # a queue pool
+            time.sleep(0.01)
         self.engine.dispose()
 
 
