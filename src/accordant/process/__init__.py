@@ -9,8 +9,8 @@ from accordant.process.flow import Accepted, Flow, FlowInput, FlowOutput, FlowRe
 from accordant.process.intake import Intake, Outcome, Page
 from accordant.process.people import match_people
 from accordant.process.problem import Problem
-from accordant.process.run import Approved, Dismissed, House, Run
-from accordant.process.saga import Compensated, Saga
+from accordant.process.run import Approved, House, Run
+from accordant.process.saga import Compensated, Dismissed, Saga
 
 __all__ = [
     "Accepted",

@@ -12,7 +12,7 @@ from accordant import cases, masterdata
 from accordant.kernel import InvalidInput, NotFound
 from accordant.platform import audit, durable
 from accordant.platform.durable import Starter
-from accordant.platform.storage import maybe
+from accordant.platform.storage import maybe, rows
 from accordant.process import records
 from accordant.process.flow import FlowRegistry
 
@@ -136,16 +136,18 @@ class Answers:
         if isinstance(resolution, cases.Reprocess) and case.run_id:
             self._start_anew(connection, case.run_id)
             return
+        # Whatever the answer, the run itself hears it: one that is dismissed takes back what it did outside.
         answer = {"resolution": resolution.model_dump(mode="json"), "by": actor.worker_number}
         durable.resolve(connection, case_id, answer)
 
     def _start_anew(self, connection: Connection, run_id: str) -> None:
         """Reprocess: the old run ends and frees its key, the newest version of its flow starts with the same input."""
-        row = maybe(connection, "select flow, input, snapshot from run where id = :id", id=run_id)
+        row = maybe(connection, "select flow, key, input from run where id = :id", id=run_id)
         if row is None:
             raise NotFound(f"There is no run {run_id}.", code="run.not_found")
         durable.replace_run(connection, run_id)
         flow = self._flows.newest(row.flow)
+        take_questions_back(connection, row.flow, row.key)
         self._starter.start_in(connection, flow.start(flow.input_model.model_validate(row.input)))
 
     @classmethod
@@ -171,6 +173,23 @@ class Answers:
         audit.record(
             connection, actor=actor.worker_number, action=action, subject=case_id, entity=entity, detail=detail
         )
+
+
+def take_questions_back(connection: Connection, flow: str, key: str) -> None:
+    """Close what runs of a piece of work still asked people when a newer run took their place."""
+    now, reason = datetime.now(UTC), "A newer run of the same work asks what is still open."
+    ended = "select id from run where flow = :flow and key = :key and freed and state in ('superseded', 'dismissed')"
+    for row in rows(
+        connection,
+        f"select id from exception_case where run_id in ({ended}) and state <> 'resolved'",
+        flow=flow,
+        key=key,
+    ):
+        cases.close_by_itself(connection, row.id, cause=cases.RootCause.OTHER, reason=reason, at=now)
+    for row in rows(
+        connection, f"select id from approval where run_id in ({ended}) and state = 'open'", flow=flow, key=key
+    ):
+        cases.withdraw(connection, row.id, by="accordant", reason=reason, at=now)
 
 
 def _apply_edits(connection: Connection, resolution: cases.Edit, actor: cases.Actor, now: datetime) -> None:

@@ -75,6 +75,19 @@ def put(
     )
 
 
+def retract(connection: Connection, engagement: str, state: str, *, run: Taken) -> None:
+    """Take a state back that this run reached: what it stood on was undone."""
+    require_hold(connection, run)
+    execute(
+        connection,
+        """update engagement_state set status = 'blocked', at = clock_timestamp()
+           where engagement = :engagement and state = :state and run_id = :run""",
+        engagement=engagement,
+        state=state,
+        run=run.run_id,
+    )
+
+
 def of(connection: Connection, engagement: str) -> list[Any]:
     """Return the states of an engagement, in their fixed order."""
     found = rows(

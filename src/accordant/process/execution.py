@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,10 +24,11 @@ from accordant.platform.durable import (
     require_hold,
     wait_for_answer,
 )
+from accordant.platform.storage import maybe
 from accordant.process.flow import Flow
 from accordant.process.problem import TELL_AND_ANSWER, Problem
-from accordant.process.run import Dismissed, House, Run
-from accordant.process.saga import Compensated
+from accordant.process.run import House, Run
+from accordant.process.saga import Compensated, Dismissed
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,8 @@ def body_of(flow: Flow[Any, Any], house: Callable[[], House]) -> Callable[[Taken
 
     async def execute(taken: Taken) -> dict[str, Any]:
         run = Run(house(), taken)
+        if dismissed := await asyncio.to_thread(_in_transaction, house(), partial(_dismissal, taken.run_id)):
+            run.stop(dismissed)
         try:
             output = await flow.tell(run, flow.input_model.model_validate(taken.input))
         except (Parked, Fenced):
@@ -55,6 +59,20 @@ def body_of(flow: Flow[Any, Any], house: Callable[[], House]) -> Callable[[Taken
         return outcome
 
     return execute
+
+
+def _dismissal(run_id: str, connection: Connection) -> Dismissed | None:
+    """Return the end that a person chose for a run that had failed, None when it shall go on."""
+    row = maybe(
+        connection,
+        """select resolution -> 'resolution' as answer from gate
+           where run_id = :id and kind = 'failed' and resolved_at is not null order by resolved_at desc limit 1""",
+        id=run_id,
+    )
+    answer = row.answer if row else None
+    if not answer or answer["kind"] not in (cases.Action.DISMISS, cases.Action.COMPENSATE):
+        return None
+    return Dismissed(answer["reason"], code=f"run.{answer['kind']}")
 
 
 async def _end(run: Run, taken: Taken, house: House, state: RunState, outcome: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from accordant.platform.events import Event, publish
 from accordant.platform.storage import execute
 from accordant.ports import Observation
 from accordant.process import records
+from accordant.process.answers import take_questions_back
 from accordant.process.flow import Accepted, Flow, FlowRegistry
 
 
@@ -213,11 +214,14 @@ class Intake:
     def _start(self, connection: Connection, flow: Flow[Any, Any], items: Sequence[Accepted]) -> list[str]:
         if flow.trigger is None:
             return []
-        requests = flow.trigger(connection, items)
-        return [
-            self._starter.start_in(connection, flow.start(request, snapshot=self._estate.hash)).run_id
-            for request in requests
-        ]
+        started = []
+        for request in flow.trigger(connection, items):
+            start = flow.start(request, snapshot=self._estate.hash)
+            opened = self._starter.start_in(connection, start)
+            if opened.outcome == "created":
+                take_questions_back(connection, start.flow, start.key)
+            started.append(opened.run_id)
+        return started
 
     @staticmethod
     def _count(connection: Connection, page: Page, counts: Counter[str]) -> None:

@@ -25,7 +25,6 @@ from accordant.kernel import (
     ContractDrift,
     ExternalId,
     InvalidInput,
-    KeyConflict,
     Money,
     NotFound,
     Rejected,
@@ -34,8 +33,10 @@ from accordant.kernel import (
 )
 from accordant.platform.durable import (
     Engine,
+    Fenced,
     Gate,
     Note,
+    Parked,
     Starter,
     Taken,
     open_gate,
@@ -55,6 +56,7 @@ from accordant.platform.effects import (
     Write,
     adopt_by_hand,
     done_by,
+    is_begun,
     mark_undone,
     stored_error,
 )
@@ -64,7 +66,7 @@ from accordant.ports import Absent, EffectKind, EffectSpec, Failed, Found, Port,
 from accordant.process import engagement, records
 from accordant.process.flow import FlowInput, FlowRegistry
 from accordant.process.problem import TELL_AND_ANSWER, Problem
-from accordant.process.saga import Saga
+from accordant.process.saga import Dismissed, Saga, gives_up
 from accordant.process.together import Together
 
 P = TypeVar("P", bound=Port)
@@ -95,6 +97,7 @@ class House:
     to_group: Callable[[Money], Money]
     deadline_of: Callable[[str], datetime | None]
     people_of: Callable[[Sequence[str], str], tuple[str, ...]]
+    approver_of: Callable[[str, str, Money | None], str]
 
 
 @dataclass(frozen=True)
@@ -108,18 +111,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Approved:
-    """A decision on a view: `yes` or not, and why."""
+    """A decision on a view: `yes` or not, why, and by whom (worker number)."""
 
     id: str
     view_hash: str
     yes: bool
     reason: str
-
-
-class Dismissed(AccordantError):
-    """A person decided that this work shall not go on."""
-
-    default_code = "run.dismissed"
+    by: str
 
 
 class Run:
@@ -136,6 +134,7 @@ class Run:
         self._together = Together()
         self._tries: dict[str, int] = {}
         self._answered: list[str] = []
+        self._stop: Dismissed | None = None
         self.stage_now = Place()
         self.id = taken.run_id
         self.subject: str = taken.start["subject"]
@@ -190,6 +189,7 @@ class Run:
         full = self._occurrence(f"ask:{name}")
         waits = 0
         while full not in self._taken.steps:
+            self._require_going()
             self._open += 1
             try:
                 answer = await question()
@@ -378,6 +378,17 @@ class Run:
         await self._db(mark_undone, system, of.__name__, key, generation)
         await self._note("undo", of.__name__, {"system": system, "ref": str(written.ref)})
 
+    def stop(self, answer: Dismissed) -> None:
+        """Go on only through what is done already, then raise: a person has dismissed the run after its failure."""
+        self._stop = answer
+
+    def is_given_up(self, error: BaseException | None) -> bool:
+        """Say whether an error ends the work, so that what was done is taken back; from here on, writes may do that."""
+        if not isinstance(error, Exception) or isinstance(error, Parked | Fenced):
+            return False
+        was_stopped, self._stop = self._stop is not None, None
+        return was_stopped or gives_up(error)
+
     def saga(self) -> Saga:
         """Return a context in which effects are taken back when a later one is given up."""
         return Saga(self)
@@ -403,6 +414,7 @@ class Run:
         flow = self._house.flows.newest(flow_name)
 
         def begin(connection: Connection) -> str:
+            self._require_going()
             require_hold(connection, self._taken)
             start = flow.start(request, snapshot=self._house.snapshot)
             return self._house.starter.start_in(connection, start).run_id
@@ -444,6 +456,16 @@ class Run:
 
         await self._note("state", state, evidence, mark)
 
+    async def retract(self, state: str) -> None:
+        """Take a business state back that this run had reached, and announce it."""
+        event = Event("engagement.taken_back", self.subject, self.subject, self.entity, {"state": state})
+
+        def mark(connection: Connection) -> None:
+            engagement.retract(connection, self.subject, state, run=self._taken)
+            publish(connection, [event])
+
+        await self._note("state_taken_back", state, {}, mark)
+
     @asynccontextmanager
     async def stage(
         self, stage: cases.Stage, *, exposure: Money | None = None, client: str = ""
@@ -455,10 +477,11 @@ class Run:
         yield
         await self._note("stage", stage, {"at": "end"})
         await self._close_answered()
-        self.stage_now = before
+        told = self.stage_now
+        self.stage_now = replace(told, stage=before.stage, exposure=before.exposure if exposure else told.exposure)
 
     def concerns(self, *, client: str, exposure: Money | None = None) -> None:
-        """Tell whose work this is and what hangs on it, for every case from here on."""
+        """Tell whose work this is and what hangs on it, for every case from here on, in later stages too."""
         self.stage_now = replace(self.stage_now, client=client, exposure=exposure or self.stage_now.exposure)
 
     async def _close_answered(self) -> None:
@@ -490,13 +513,19 @@ class Run:
         return str(await self._step(name, partial(self._open_case, problem)))
 
     async def approval(self, ask: cases.Ask) -> Approved:
-        """Ask for an approval of exactly this view and wait for the decision."""
+        """Ask for an approval of exactly this view and wait for the decision.
+
+        Where nobody in the role may approve that much, the role above is asked.
+        """
         name = self._occurrence(f"approval:{ask.kind}")
-        told = ask.model_copy(update={"run_id": self.id, "entity": self.entity})
+        role = self._house.approver_of(ask.role, self.entity, ask.money)
+        told = ask.model_copy(update={"run_id": self.id, "entity": self.entity, "role": role})
         gate = Gate(name, "approval")
         approval_id = await self._put(f"ask:{name}", gate, lambda c: cases.ask(c, told, at=datetime.now(UTC)))
         answer = await self._wait(Gate(name, "approval", topic=approval_id))
-        return Approved(approval_id, cases.view_hash(ask.view), answer["state"] == "approved", answer["reason"])
+        return Approved(
+            approval_id, cases.view_hash(ask.view), answer["state"] == "approved", answer["reason"], answer["by"]
+        )
 
     async def _put(self, step: str, gate: Gate, question: Callable[[Connection], str]) -> str:
         """Put a question to people and open its gate in one transaction: they may answer before the run waits."""
@@ -570,7 +599,7 @@ class Run:
             if ending.error is None:
                 return ending
             error = stored_error(ending.error)
-            if not isinstance(error, _ANSWERABLE) or isinstance(error, KeyConflict):
+            if not isinstance(error, _ANSWERABLE):
                 raise error
             answer = await self.case(Problem.of(error, about=item.base))
             await self._adopt(write, [asked], answer)
@@ -579,6 +608,8 @@ class Run:
     async def _patiently(self, write: Write, items: Sequence[Item]) -> dict[str, Ending]:
         """Perform effects; when a system stays away, wait parked and try again, longer each time."""
         waits = 0
+        if self._stop and not await self._db(is_begun, write.scope, [item.base for item in items]):
+            raise self._stop
         while True:
             self._open += 1
             try:
@@ -649,7 +680,8 @@ class Run:
             act(connection)
 
     async def finish(self) -> None:
-        """Write what still travels and close what was answered."""
+        """Write what still travels and close the cases whose answer helped, those of a failure included."""
+        self._answered += await self._db(_replaying, self.id)
         await self._close_answered()
         await self.flush()
 
@@ -663,6 +695,7 @@ class Run:
         full = self._occurrence(name)
         if full in self._taken.steps:
             return self._taken.steps[full]
+        self._require_going()
 
         def once(connection: Connection) -> Any:
             result = work(connection)
@@ -670,6 +703,10 @@ class Run:
             return result
 
         return await self._db(once)
+
+    def _require_going(self) -> None:
+        if self._stop:
+            raise self._stop
 
     async def _db(self, work: Callable[..., Any], *arguments: Any) -> Any:
         travelling, self._notes = self._notes, []
@@ -708,6 +745,11 @@ def _outcome(ending: Ending) -> Written | AccordantError:
     return Written(ref=ExternalId.parse(ending.ref or ""), facts=dict(ending.facts or {}))
 
 
+def _replaying(connection: Connection, run_id: str) -> list[str]:
+    which = cases.CaseFilter(states=(cases.CaseState.REPLAYING,), run_id=run_id)
+    return [case.id for case in cases.list_cases(connection, which, at=datetime.now(UTC))]
+
+
 def _generation_of(connection: Connection, system: str, operation: str, base: str) -> int:
     from accordant.platform.storage import one  # noqa: PLC0415
 
@@ -721,4 +763,4 @@ def _generation_of(connection: Connection, system: str, operation: str, base: st
     return int(row.n)
 
 
-__all__ = ["Approved", "Dismissed", "House", "Place", "PortFinder", "Run"]
+__all__ = ["Approved", "House", "Place", "PortFinder", "Run"]

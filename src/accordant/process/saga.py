@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from accordant.kernel import AccordantError
-from accordant.platform.durable import Fenced, Parked
+from accordant.kernel import AccordantError, KeyConflict, Rejected
 from accordant.ports import Written
 
 if TYPE_CHECKING:
@@ -21,23 +20,22 @@ class Compensated(AccordantError):
     default_code = "run.compensated"
 
 
-@dataclass(frozen=True, slots=True)
-class _Undo:
-    operation: Callable[..., Awaitable[Written]]
-    written: Written
-    key: str
-    of: Callable[..., Awaitable[Written]]
+class Dismissed(AccordantError):
+    """A person decided that this work shall not go on."""
+
+    default_code = "run.dismissed"
 
 
 class Saga:
-    """`async with run.saga() as saga:` — effects inside are taken back when a later one is given up.
+    """`async with run.saga() as saga:` — what was done inside is taken back when the work is given up.
 
-    Parked and Fenced pass through: waiting is no failure. After `pivot()` a run only goes forward.
+    It is given up when a person dismisses it, or when the flow raises Rejected: no answer can mend that. Waiting is no
+    failure, and after an unexpected error a person decides first. After `pivot()` a run only goes forward.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._undos: list[_Undo] = []
+        self._undos: list[Callable[[], Awaitable[None]]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,8 +50,12 @@ class Saga:
     ) -> Written:
         """Perform an effect and register its undo, which takes the written record and a key."""
         written = await self._run.effect(operation, *arguments, key=key, **named)
-        self._undos.append(_Undo(undo, written, key, operation))
+        self.when_given_up(partial(self._run.undo, undo, written, key=key, of=operation))
         return written
+
+    def when_given_up(self, take_back: Callable[[], Awaitable[None]]) -> None:
+        """Register what takes a change of our own tables back; it happens once, however often it is called."""
+        self._undos.append(take_back)
 
     def pivot(self) -> None:
         """Declare that from here on nothing is taken back: a wrong document is corrected by a new one."""
@@ -62,13 +64,18 @@ class Saga:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, Parked | Fenced):
+        if not self._run.is_given_up(error):
             return
-        for undo in reversed(self._undos):
-            await self._run.undo(undo.operation, undo.written, key=undo.key, of=undo.of)
+        for take_back in reversed(self._undos):
+            await take_back()
         raise Compensated(
             f"The work was taken back: {error}",
             remedy=getattr(error, "remedy", ""),
             correlation_id=self._run.subject,
             detail={"cause": error.as_dict() if isinstance(error, AccordantError) else {"message": str(error)}},
         ) from error
+
+
+def gives_up(error: BaseException | None) -> bool:
+    """Say whether an error means that the work shall not go on, as against: not now, or nobody knows yet."""
+    return isinstance(error, Dismissed | Rejected) and not isinstance(error, KeyConflict)

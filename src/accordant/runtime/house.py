@@ -25,6 +25,9 @@ from accordant.runtime.connections import Connections
 FLOWS = FlowRegistry([activate_project, open_workspace, time_to_bill, invoice_cycle, payment_status])
 
 
+_ABOVE = "executive"
+
+
 @dataclass(frozen=True)
 class Firm:
     """The estate as this process has loaded it."""
@@ -61,6 +64,13 @@ class Firm:
         ids = [actor.id for role in roles for actor in access.actors_in(role, entity)]
         return tuple(dict.fromkeys(mail[id] for id in ids if id in mail))
 
+    def approver_of(self, role: str, entity: str, amount: Money | None) -> str:
+        """Return the role to ask for an approval: the one above, when nobody in the first may approve that much."""
+        actors = self.estate.access.actors_in(role, entity)
+        if amount is None or any(abs(amount.amount) <= a.approval_limits.get(amount.currency, -1) for a in actors):
+            return role
+        return _ABOVE
+
 
 def build_house(firm: Firm, engine: Engine, database: Database, connections: Connections, controls: Controls) -> House:
     """Put the house of a worker together."""
@@ -75,6 +85,7 @@ def build_house(firm: Firm, engine: Engine, database: Database, connections: Con
         zone_of=lambda entity: firm.estate.entity(entity).zone,
         country_of=lambda entity: firm.estate.entity(entity).country,
         people_of=firm.people_of,
+        approver_of=firm.approver_of,
         to_group=firm.to_group,
         deadline_of=firm.deadline_of,
     )

@@ -35,7 +35,7 @@ class Overtaking(StrEnum):
     """What a newer event of a key does to the run that waits."""
 
     BLOCK = "block"  # it waits until the run ended
-    SUPERSEDE = "supersede"  # the waiting run ends, the new one starts
+    SUPERSEDE = "supersede"  # the waiting run ends, the new one starts; one that has written outside is waited for
     ALLOW = "allow"  # both go on
 
 
@@ -127,7 +127,8 @@ def _overtake(connection: Connection, start: Start, digest: str, current: Any) -
     if start.overtaking is Overtaking.ALLOW or current.state == RunState.DONE:
         execute(connection, "update run set freed = true where id = :id", id=current.id)
         return Opened(_insert(connection, start, digest), "created")
-    if start.overtaking is Overtaking.SUPERSEDE and current.state == RunState.PARKED:
+    may_end = current.state == RunState.PARKED and not _has_written(connection, current.id)
+    if start.overtaking is Overtaking.SUPERSEDE and may_end:
         _close(connection, current.id, RunState.SUPERSEDED, {"by_rank": start.rank})
         execute(
             connection,
@@ -147,6 +148,11 @@ def _overtake(connection: Connection, start: Start, digest: str, current: Any) -
         start=json.dumps({**start.__dict__, "overtaking": str(start.overtaking)}),
     )
     return Opened(current.id, "blocked")
+
+
+def _has_written(connection: Connection, run_id: str) -> bool:
+    """Say whether a run has begun to write outside: such a run is never left behind half done."""
+    return maybe(connection, "select 1 from effect where run_id = :id limit 1", id=run_id) is not None
 
 
 def _insert(connection: Connection, start: Start, digest: str) -> str:

@@ -12,6 +12,7 @@ from accordant.platform.effects.ledger import (
     Turn,
     adopt_by_hand,
     done_by,
+    is_begun,
     mark_undone,
     stored_error,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "adopt_by_hand",
     "controls_from_environment",
     "done_by",
+    "is_begun",
     "mark_undone",
     "stored_error",
 ]

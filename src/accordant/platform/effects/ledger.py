@@ -312,6 +312,19 @@ def done_by(connection: Connection, system: str, operation: str, bases: Sequence
     return {row.base: row.ref for row in found if row.state == "done" and row.ref}
 
 
+def is_begun(connection: Connection, scope: Scope, bases: Sequence[str]) -> bool:
+    """Say whether any of these writes may have happened: done, or called without a known end."""
+    found = maybe(
+        connection,
+        """select 1 from effect where system = :system and operation = :operation and base = any(:bases)
+             and (state in ('done', 'unsure', 'undone') or (state = 'intent' and called_at is not null)) limit 1""",
+        system=scope.system,
+        operation=scope.operation,
+        bases=list(bases),
+    )
+    return found is not None
+
+
 def adopt_by_hand(connection: Connection, base: str, operation: str, ref: str, by: str) -> int:
     """A person did it: store the record they name as the outcome of an open or failed write."""
     return execute(
