@@ -12,7 +12,6 @@ from accordant.flows.invoice_cycle.steps import (
     post,
     read_engagement,
     review,
-    take_back,
     tell_everyone,
 )
 from accordant.process import Run, flow
@@ -30,19 +29,18 @@ from accordant.process import Run, flow
 )
 async def invoice_cycle(run: Run, request: BillPeriod) -> Invoiced:
     """Bill a contract up to a day. Up to the posting everything can be taken back; after it, nothing is."""
-    async with run.stage(Stage.BILLING):
-        engagement = await read_engagement(run, request)
-        await add_scheduled_lines(run, request, engagement)
-        invoice = await draft_in_ledger(run, request, engagement)
-        if invoice is None:
-            return Invoiced()
-        drafted = await draft_in_erp(run, engagement, invoice)
-        await review(run, engagement, drafted)
-        approved, view = await approve(run, engagement, drafted)
-    if not approved.yes:
-        return await take_back(run, drafted, approved.reason)
-    async with run.stage(Stage.ERP_POSTING, exposure=invoice.net):
-        posted = await post(run, drafted, approved, view)
+    async with run.saga() as saga:
+        async with run.stage(Stage.BILLING):
+            engagement = await read_engagement(run, request)
+            await add_scheduled_lines(run, request, engagement)
+            invoice = await draft_in_ledger(run, saga, request, engagement)
+            if invoice is None:
+                return Invoiced()
+            drafted = await draft_in_erp(run, saga, engagement, invoice)
+            await review(run, engagement, drafted)
+            approved, view = await approve(run, engagement, drafted)
+        async with run.stage(Stage.ERP_POSTING):
+            posted = await post(run, saga, drafted, approved, view)
     async with run.stage(Stage.COLLECTION):
         await tell_everyone(run, engagement, drafted, posted)
     return Invoiced(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,7 +23,7 @@ from accordant.canonical import (
     Project,
 )
 from accordant.cases import Action, Ask
-from accordant.flows.invoice_cycle.models import BillPeriod, Drafted, Engagement, Invoiced
+from accordant.flows.invoice_cycle.models import BillPeriod, Drafted, Engagement
 from accordant.kernel import ExternalId, Money, Period, Rejected
 from accordant.platform.storage import rows
 from accordant.ports import (
@@ -34,7 +35,7 @@ from accordant.ports import (
     ProjectSetup,
     Written,
 )
-from accordant.process import Approved, Problem, Run
+from accordant.process import Approved, Problem, Run, Saga
 
 _BY_SCHEDULE = {BillingMethod.FIXED_FEE, BillingMethod.MILESTONE, BillingMethod.RETAINER, BillingMethod.MANAGED_SERVICE}
 
@@ -157,22 +158,25 @@ def _scheduled(
 # ------------------------------------------------------------------ draft
 
 
-async def draft_in_ledger(run: Run, request: BillPeriod, engagement: Engagement) -> Invoice | None:
-    """Put everything open on a draft; None when nothing is. Key: the invoice's id."""
+async def draft_in_ledger(run: Run, saga: Saga, request: BillPeriod, engagement: Engagement) -> Invoice | None:
+    """Put everything open on a draft, as it is now; None when nothing is. Key: the invoice's id."""
     invoice_id = run.new_id("inv", f"{run.id}")
 
-    def draft(connection: Connection) -> list[str]:
+    def draft(connection: Connection) -> list[Any]:
         if not _anything_open(connection, request):
             return []
         by = ledger.By(actor="system", cause=f"cut-off {request.until_on}", run=run.id)
         drafted = ledger.draft(connection, invoice_id, ledger.AllOpen(request.contract_id, request.until_on), by)
-        return [share.line_id for share in drafted.lines]
+        lines = ledger.line_states(connection, [share.line_id for share in drafted.lines])
+        return [_invoice_line(line).model_dump(mode="json") for line in lines]
 
-    line_ids = await run.change("draft", draft)
-    if not line_ids:
+    lines = await run.change_or_case("draft", draft, about=invoice_id)
+    if not lines:
         return None
-    lines = await run.load(ledger.line_states, line_ids)
-    return _invoice(invoice_id, request, engagement, lines)
+    invoice = _invoice(invoice_id, request, engagement, [InvoiceLine.model_validate(line) for line in lines])
+    run.concerns(client=engagement.customer.name, exposure=invoice.net)
+    saga.when_given_up(partial(_take_back, run, invoice))
+    return invoice
 
 
 def _anything_open(connection: Connection, request: BillPeriod) -> bool:
@@ -180,7 +184,7 @@ def _anything_open(connection: Connection, request: BillPeriod) -> bool:
     return any(line.unit_price is not None and not line.hold_reason for line in waiting)
 
 
-def _invoice(invoice_id: str, request: BillPeriod, engagement: Engagement, lines: Sequence[ledger.Line]) -> Invoice:
+def _invoice(invoice_id: str, request: BillPeriod, engagement: Engagement, lines: Sequence[InvoiceLine]) -> Invoice:
     contract = engagement.contract
     days = contract.payment_terms_days if contract.payment_terms_days is not None else 30
     return Invoice(
@@ -194,7 +198,7 @@ def _invoice(invoice_id: str, request: BillPeriod, engagement: Engagement, lines
         invoice_on=request.until_on,
         due_on=request.until_on + timedelta(days=days),
         po_number=contract.po_number,
-        lines=tuple(_invoice_line(line) for line in lines),
+        lines=tuple(lines),
     )
 
 
@@ -202,28 +206,27 @@ def _invoice_line(line: ledger.Line) -> InvoiceLine:
     what = f"{line.role or 'Services'}, {line.worked_on:%d %b %Y}"
     if line.kind is not ledger.LineKind.TIME:
         what = f"{str(line.kind).capitalize()} {line.worked_on:%b %Y}"
-    drafted = line.quantity.drafted or line.quantity.billed
-    amount = line.amount.drafted or line.amount.billed
     return InvoiceLine(
         id=line.id,
         sources=(line.id,),
         source_refs=(line.source_ref,),
         description=what,
-        quantity=drafted,
-        unit_price=line.unit_price or amount,
-        amount=amount,
+        quantity=line.quantity.drafted,
+        unit_price=line.unit_price or line.amount.drafted,
+        amount=line.amount.drafted,
     )
 
 
-async def draft_in_erp(run: Run, engagement: Engagement, invoice: Invoice) -> Drafted:
+async def draft_in_erp(run: Run, saga: Saga, engagement: Engagement, invoice: Invoice) -> Drafted:
     """Create the draft in the ERP and compare its net with ours to the minor unit. Key: the invoice's id."""
     erp = run.port(InvoicePosting, "erp")
-    written = await run.effect(
+    written = await saga.effect(
         erp.draft_invoice,
         invoice,
         customer=engagement.account,
         project=engagement.erp_project,
         key=invoice.id,
+        undo=erp.delete_draft,
         links=invoice.id,
         kind="invoice",
     )
@@ -261,8 +264,11 @@ async def _report_difference(run: Run, drafted: Drafted, net: Money) -> None:
 
 async def review(run: Run, engagement: Engagement, drafted: Drafted) -> None:
     """Send what a project manager must look at before anybody approves it (R-WF-13)."""
-    cap, billed = engagement.contract.cap, await run.read("billed", lambda c: _billed_to_date(c, engagement))
-    if cap is not None and Money.from_minor(billed, cap.currency) > cap:
+    contract = engagement.contract
+    while contract.cap is not None:
+        cap, billed = contract.cap, await run.read("billed", lambda c: _billed_to_date(c, engagement))
+        if Money.from_minor(billed, cap.currency) <= cap:
+            return
         await run.case(
             Problem(
                 code="invoice.over_cap",
@@ -277,6 +283,7 @@ async def review(run: Run, engagement: Engagement, drafted: Drafted) -> None:
                 actions=(Action.RETRY, Action.DISMISS),
             )
         )
+        (contract,) = await run.facts(Contract, contract.id)
 
 
 def _billed_to_date(connection: Connection, engagement: Engagement) -> int:
@@ -286,7 +293,7 @@ def _billed_to_date(connection: Connection, engagement: Engagement) -> int:
 
 
 async def approve(run: Run, engagement: Engagement, drafted: Drafted) -> tuple[Approved, dict[str, Any]]:
-    """Have exactly this invoice approved, by whom the policy says."""
+    """Have exactly this invoice approved, by whom and by how many the policy says; the last approval is returned."""
     invoice = drafted.invoice
     rule = await run.decide(
         "invoice-approval", {"entity": invoice.entity, "amount": invoice.net.amount}, on=invoice.invoice_on
@@ -313,42 +320,52 @@ async def approve(run: Run, engagement: Engagement, drafted: Drafted) -> tuple[A
         role=_approver(str(rule.result["approver"])),
         rule=f"invoice-approval/{rule.row_id}",
     )
-    return await run.approval(ask), view
+    approved = _require_yes(run, await run.approval(ask))
+    for number in range(2, int(str(rule.result["approvals"])) + 1):
+        # Whoever approved before presents it to the next one: nobody approves twice.
+        view = {**view, f"approval_{number - 1}": approved.id}
+        again = ask.model_copy(update={"kind": f"post_invoice_{number}", "view": view, "requester": approved.by})
+        approved = _require_yes(run, await run.approval(again))
+    return approved, view
+
+
+def _require_yes(run: Run, approved: Approved) -> Approved:
+    if approved.yes:
+        return approved
+    raise Rejected(
+        f"The invoice was not approved: {approved.reason}",
+        code="invoice.not_approved",
+        remedy="Mend what was criticized and bill the period again.",
+        correlation_id=run.subject,
+    )
 
 
 def _approver(name: str) -> str:
     return {"engagement-manager": "delivery"}.get(name, "finance_operations")
 
 
-async def take_back(run: Run, drafted: Drafted, reason: str) -> Invoiced:
-    """Remove a draft that was not approved: its lines are open again."""
-    erp = run.port(InvoicePosting, "erp")
-    await run.undo(erp.delete_draft, Written(ref=drafted.ref), key=drafted.invoice.id, of=erp.draft_invoice)
+async def _take_back(run: Run, invoice: Invoice) -> None:
+    """Open the lines of a draft again that will not be posted."""
 
     def open_again(connection: Connection) -> int:
-        by = ledger.By(actor="system", cause=f"not approved: {reason}", run=run.id)
-        return len(ledger.undraft(connection, drafted.invoice.id, by))
+        by = ledger.By(actor="system", cause=f"draft {invoice.id} given up", run=run.id)
+        return len(ledger.undraft(connection, invoice.id, by))
 
     await run.change("undraft", open_again)
-    await run.save(drafted.invoice.model_copy(update={"state": InvoiceState.VOID}))
-    await run.publish("invoice.rejected", invoice=drafted.invoice.id)
-    raise Rejected(
-        f"The invoice was not approved: {reason}",
-        code="invoice.not_approved",
-        remedy="Mend what was criticized and request the draft again.",
-        correlation_id=run.subject,
-    )
+    await run.save(invoice.model_copy(update={"state": InvoiceState.VOID}))
+    await run.publish("invoice.rejected", invoice=invoice.id)
 
 
 # ------------------------------------------------------------------ post
 
 
-async def post(run: Run, drafted: Drafted, approved: Approved, view: dict[str, Any]) -> Written:
+async def post(run: Run, saga: Saga, drafted: Drafted, approved: Approved, view: dict[str, Any]) -> Written:
     """Post what was approved: the pivot. Key: the document and its transition."""
     erp, invoice = run.port(InvoicePosting, "erp"), drafted.invoice
     await _open_period(run, invoice)
     await run.require_approved(approved, view)
     posted = await run.effect(erp.post_invoice, drafted.ref, key=f"{invoice.id}/post")
+    saga.pivot()
     accounting_on = date.fromisoformat(str(posted.facts.get("accounting_on") or invoice.invoice_on))
     number = str(posted.facts["number"])
 
