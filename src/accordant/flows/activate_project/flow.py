@@ -10,6 +10,7 @@ from accordant.flows.activate_project.steps import (
     check_contract,
     choose_template,
     create_projects,
+    find_activation,
     plan_project,
     settle_accounts,
     tell_sales,
@@ -27,8 +28,8 @@ from accordant.process import Run, flow
     key=lambda request: request.deal_id,
     subject=lambda request: request.engagement,
     entity=lambda request: request.entity,
-    rank=lambda request: request.deal_version,
-    starts_on="deal.won",
+    rank=lambda request: request.deal_version + request.contract_version + request.customer_version,
+    starts_on=("deal.won", "deal.changed", "contract.approved", "contract.changed", "customer.changed"),
     trigger=won_deals,
     overtaking="supersede",
 )
@@ -37,9 +38,11 @@ async def activate_project(run: Run, request: ActivateProject) -> Activation:
 
     Until billing rules are confirmed, whatever was created is taken back when the work is given up.
     """
+    if (standing := await find_activation(run)) is not None:
+        return standing
     sold = await check_contract(run, request)
-    template = await choose_template(run, sold)
     async with run.saga() as saga:
+        template = await choose_template(run, sold)
         async with run.stage(Stage.MASTER_DATA):
             accounts = await settle_accounts(run, sold)
         async with run.stage(Stage.PROJECT_CREATION):

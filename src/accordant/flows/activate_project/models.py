@@ -10,12 +10,17 @@ from accordant.process import FlowInput, FlowOutput
 
 
 class ActivateProject(FlowInput):
-    """A won deal; the contract is None while the CRM does not name one."""
+    """A won deal; the contract is None while the CRM does not name one.
+
+    The versions are those of our records; whichever rises, the request is newer.
+    """
 
     deal_id: str
     deal_version: int
     contract_id: str | None
     entity: str
+    contract_version: int = 0
+    customer_version: int = 0
 
     @property
     def engagement(self) -> str:

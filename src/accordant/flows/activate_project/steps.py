@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from accordant.canonical import BillingMethod, Contract, Customer, Deal, Project, Task
 from accordant.cases import Action, Ask, DoneByHand, Stage
-from accordant.flows.activate_project.models import Accounts, ActivateProject, Places, Sold
+from accordant.flows.activate_project.models import Accounts, ActivateProject, Activation, Places, Sold
 from accordant.flows.open_workspace import OpenWorkspace
 from accordant.kernel import ExternalId, Money, Rejected, total
-from accordant.platform.storage import maybe
+from accordant.platform.storage import maybe, rows
 from accordant.ports import (
     BillingRules,
     BillingSetup,
@@ -38,19 +40,65 @@ class Candidates(BaseModel):
 
 
 def won_deals(connection: Connection, accepted: Sequence[Accepted]) -> list[FlowInput]:
-    """Return an activation for each deal that was won; an engagement that is active is not activated again."""
+    """Return an activation for each deal that was won, and for each one that waits and now says something new.
+
+    An engagement that is active is not activated again.
+    """
+    won = [a.id for a in accepted if a.event == "deal.won"]
+    changed = [a.id for a in accepted if a.event != "deal.won"]
+    found = rows(connection, _REQUESTS, won=won, changed=changed)
     return [
         ActivateProject(
-            deal_id=a.id, deal_version=a.version, contract_id=a.body.contract_id, entity=a.body.entity or ""
+            deal_id=row.id,
+            deal_version=row.version,
+            contract_id=row.contract_id,
+            entity=row.entity,
+            contract_version=row.contract_version,
+            customer_version=row.customer_version,
         )
-        for a in accepted
-        if not _is_active(connection, a.body.contract_id)
+        for row in found
     ]
 
 
-def _is_active(connection: Connection, contract_id: str | None) -> bool:
-    sql = "select 1 from engagement_state where engagement = :c and state = 'activated' and status = 'reached'"
-    return contract_id is not None and maybe(connection, sql, c=contract_id) is not None
+# A run that waits for people has its key still; what changed may be what they were asked for.
+_REQUESTS = """
+with waiting as (
+  select r.key as id from run r
+  where r.flow = 'activate-project' and r.state = 'parked' and not r.freed
+    and exists (select 1 from gate g where g.run_id = r.id and g.passed_at is null and g.kind in ('case', 'approval'))
+), concerned as (
+  select d.id from record d where d.id = any(:won)
+  union
+  select d.id from waiting w join record d on d.id = w.id
+  where d.id = any(:changed) or d.body ->> 'contract_id' = any(:changed) or d.body ->> 'customer_id' = any(:changed)
+)
+select d.id, d.version, d.entity, d.body ->> 'contract_id' as contract_id,
+       coalesce(c.version, 0) as contract_version, coalesce(k.version, 0) as customer_version
+from concerned join record d using (id)
+left join record c on c.id = d.body ->> 'contract_id'
+left join record k on k.id = d.body ->> 'customer_id'
+where d.body ->> 'stage' = 'won' and not d.deleted
+  and not exists (select 1 from engagement_state s
+                  where s.engagement = d.body ->> 'contract_id' and s.state = 'activated' and s.status = 'reached')
+order by d.id
+"""
+
+
+async def find_activation(run: Run) -> Activation | None:
+    """Return what an earlier run made of this deal: it waited behind that run and has nothing left to do."""
+    outcome = await run.read("activation", partial(_last_outcome, run.subject))
+    return None if outcome is None else Activation.model_validate(outcome)
+
+
+def _last_outcome(engagement: str, connection: Connection) -> Any:
+    found = maybe(
+        connection,
+        """select r.outcome from run r join engagement_state s on s.engagement = r.subject
+           where r.flow = 'activate-project' and r.subject = :engagement and r.state = 'done'
+             and s.state = 'activated' and s.status = 'reached' order by r.ended_at desc limit 1""",
+        engagement=engagement,
+    )
+    return None if found is None else found.outcome
 
 
 # ------------------------------------------------------------------ contract validation
@@ -336,6 +384,7 @@ async def create_projects(run: Run, saga: Saga, project: Project, accounts: Acco
             kind="project",
         ),
     )
+    saga.when_given_up(partial(run.retract, "activated"))
     await run.reach("activated", source="psa", project=project.id, code=project.code, psa=str(in_psa.ref))
     return Places(psa=in_psa.ref, erp=in_erp.ref)
 
