@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -38,12 +39,12 @@ from accordant.simulators._shared import Fault, Simulator
 from accordant.simulators.firm import Firm, SimulatedEstate
 from accordant.simulators.firm.desks import KantataDesk, NetSuiteDesk, SalesforceDesk
 from accordant.simulators.firm.estate import ADDRESSES
-from accordant.simulators.firm.model import Approval, Deal, TimeLine
+from accordant.simulators.firm.model import Approval, Deal, RateLine, TimeLine
 from accordant.simulators.firm.people import Client, Resourcer, Seller
 from accordant.simulators.firm.time_office import Approver, Consultant, Sheet, TimeOffice
 
 DEMO = Path(__file__).parents[2] / "estates/demo"
-PATIENCE_S = 60.0  # for a busy machine; a scenario at rest needs a few seconds
+PATIENCE_S = float(os.environ.get("ACCORDANT_TEST_PATIENCE_S", "60"))  # for a busy machine; a scenario needs a few
 SETTLE_S = 1  # the systems' longest server time here: faults hang for less
 HANG_S = 0.3  # how long a simulated system lets its caller wait before a gateway answers
 CRM, PSA, ERP, CHAT = "salesforce-main", "kantata-main", "netsuite-main", "teams-main"
@@ -159,6 +160,7 @@ class House:
         self.settings = Settings(estate=folder / "estate", data=folder, lease_s=60, haste=haste)
         self.database = Database(as_role(url, WORKER))
         self.worker: Worker | None = None
+        self._sheets: dict[str, Sheet] = {}
         self.answers = build_answers(self.database)
         self._hire()
         self.work()
@@ -218,9 +220,23 @@ class House:
         for deal in deals or self.firm.deals:
             self.loop.do(self.seller.win(deal))
 
-    def book(self, deal: Deal, *hours: float, days_ago: int = 3, **facts: Any) -> Sheet:
-        """Enter lines of time on an active deal and hand them in; one line per number of hours."""
-        sheet = self.sheet(deal)
+    def book(
+        self, deal: Deal, *hours: float, days_ago: int = 3, rates: dict[str, str] | None = None, **facts: Any
+    ) -> Sheet:
+        """Enter lines of time on an active deal and hand them in; one line per number of hours.
+
+        Args:
+            deal: that is active.
+            hours: of each line; the team takes turns.
+            days_ago: when they were worked, or the Friday before.
+            rates: price of roles that the PSA knows and the contract does not.
+            facts: what else a line says: `worker`, `role`, `worked_on`.
+        """
+        if deal.code not in self._sheets:
+            self._sheets[deal.code] = self.sheet(deal)
+        sheet = self._sheets[deal.code]
+        more = tuple(RateLine(role, Decimal(rate), Decimal(0)) for role, rate in (rates or {}).items())
+        sheet.deal = replace(sheet.deal, rate_lines=(*sheet.deal.rate_lines, *more))
         made = len(sheet.lines)
         day = self.weekday(days_ago)
         workers = [w for w in self.firm.workers if w.number in deal.team]

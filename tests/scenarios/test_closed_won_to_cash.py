@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from firm import CRM, ERP, PSA
-
 
 class TestClosedWonToCash:
     def test_a_won_deal_becomes_a_project_hours_an_invoice_and_money(self, house):
@@ -25,4 +23,3 @@ class TestClosedWonToCash:
 
         # then: every system agrees
         house.agrees()
-        print(house.story())
