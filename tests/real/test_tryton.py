@@ -432,6 +432,34 @@ class TestInvoices:
         ]
         assert (status.state, status.due) == (InvoiceState.POSTED, Money.of("1378.02", "GBP"))
 
+    @pytest.mark.parametrize("days", [-10, 40])
+    def test_dates_that_were_approved_are_not_asked_about_again(self, erp: Erp, today: date, days: int) -> None:
+        day = today.replace(day=1) + timedelta(days=days)  # in another month: numbers follow the dates within one
+
+        async def story(c: TrytonConnector) -> Any:
+            customer, project = await engagement(c)
+            invoice = an_invoice(day, due_on=day + timedelta(days=7))
+            draft = await c.draft_invoice(invoice, customer=customer, project=project, key=a_key("inv"))
+            return await c.post_invoice(draft.ref, key="p")
+
+        assert erp.run(story).facts["accounting_on"] == day.isoformat()
+
+    def test_an_earlier_date_in_the_same_month_is_refused_once_a_later_one_has_its_number(
+        self, erp: Erp, today: date
+    ) -> None:
+        later = (today.replace(day=1) - timedelta(days=32)).replace(day=20)
+
+        async def story(c: TrytonConnector) -> None:
+            customer, project = await engagement(c)
+            for day in (later, later - timedelta(days=5)):
+                draft = await c.draft_invoice(an_invoice(day), customer=customer, project=project, key=a_key("inv"))
+                await c.post_invoice(draft.ref, key="p")
+
+        with pytest.raises(Rejected) as refused:
+            erp.run(story)
+
+        assert refused.value.code == "erp.invoice.number_order"
+
     def test_a_tax_rate_of_zero_is_zero(self, erp: Erp, today: date) -> None:
         async def story(c: TrytonConnector) -> Any:
             customer, project = await engagement(c, tax_code="EU-REVERSE")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accordant.connectors.tryton.payloads import Row, decode, encode
-from accordant.kernel import ContractDrift
+from accordant.kernel import ContractDrift, Rejected
 from accordant.platform.http import HttpClient, Response
 
 Domain = Sequence[Any]
@@ -65,10 +65,45 @@ class TrytonClient:
         """Remove a record."""
         await self.tell(f"model.{model}.delete", [id], _context(company), operation=operation, key=key)
 
-    async def press(self, model: str, button: str, id: int, *, operation: str, key: str, company: int | None) -> None:
-        """Press a button of a record; questions that Tryton would ask a person are taken as answered."""
-        context = _context(company) | {"_skip_warnings": True}
-        await self.tell(f"model.{model}.{button}", [id], context, operation=operation, key=key)
+    async def press(
+        self,
+        model: str,
+        button: str,
+        id: int,
+        *,
+        operation: str,
+        key: str,
+        company: int | None,
+        agreed: frozenset[str] = frozenset(),
+    ) -> None:
+        """Press a button of a record.
+
+        Args:
+            model: of the record.
+            button: its name.
+            id: of the record.
+            operation: the capability's operation.
+            key: the effect's key.
+            company: on whose behalf.
+            agreed: questions that are answered with yes; the button is pressed again, as a person would do.
+
+        Raises:
+            Rejected: `erp.question` for any other question; nothing was done.
+        """
+        open_questions, context = set(agreed), _context(company)
+        while True:
+            try:
+                await self.tell(f"model.{model}.{button}", [id], context, operation=operation, key=key)
+            except Rejected as refusal:
+                warning = str(refusal.detail.get("warning", ""))
+                question = warning.partition(".")[2]
+                if question not in open_questions:
+                    raise
+                open_questions.discard(question)
+                skip = "model.res.user.warning.skip"
+                await self.tell(skip, warning, False, context, operation=operation, key=key)  # noqa: FBT003 - on the wire
+            else:
+                return
 
     async def aclose(self) -> None:
         """Close the connections."""

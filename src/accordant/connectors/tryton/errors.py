@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from accordant.kernel import AccordantError, ContractDrift, KeyConflict, NotFound, RateLimited, Rejected, Unavailable
 from accordant.platform.http import Response, retry_after_s
 
+QUESTION = "erp.question"
+"""Code of a refusal that asks; `detail["warning"]` is the question's name, after a hash of the records it is about."""
+
 
 class _Row(NamedTuple):
     pattern: re.Pattern[str]
@@ -55,6 +58,13 @@ _SENTENCES = (
         "erp.document.posted",
         "The document is posted and can no longer be changed.",
         "Correct it by a credit note and a new invoice.",
+    ),
+    _row(
+        r"code on party must be unique",  # Quirk(tryton): two at once draw the same number. README §Quirks.
+        Unavailable,
+        "erp.customer.numbering",
+        "Two customers were numbered at the same moment; nothing was done.",
+        "It is tried again by itself.",
     ),
     _row(
         r"must be unique",
@@ -131,8 +141,15 @@ def classify(response: Response) -> AccordantError | None:
 
 
 def _error(name: Any, *rest: Any) -> AccordantError:
-    if name in ("UserError", "UserWarning") and rest and isinstance(rest[0], list):
-        return _refusal(name, " ".join(str(part) for part in rest[0] if part))
+    if name == "UserWarning" and rest and isinstance(rest[0], list):
+        return Rejected(
+            "The ERP asks a question before it goes on.",
+            code=QUESTION,
+            remedy="Do it by hand in the ERP: it shows the question there.",
+            detail={"warning": str(rest[0][0])},
+        )
+    if name == "UserError" and rest and isinstance(rest[0], list):
+        return _refusal(" ".join(str(part) for part in rest[0] if part))
     if name == "ConcurrencyException":
         return Unavailable("Somebody else changed the record at the same time; nothing was done.")
     if "database is locked" in str(name):
@@ -145,9 +162,9 @@ def _error(name: Any, *rest: Any) -> AccordantError:
     )
 
 
-def _refusal(name: str, sentence: str) -> AccordantError:
+def _refusal(sentence: str) -> AccordantError:
     field = _FIELD.search(sentence)
-    facts: dict[str, Any] = {"detail": {"vendor_code": name, "field": field[1] if field else ""}}
+    facts: dict[str, Any] = {"detail": {"vendor_code": "UserError", "field": field[1] if field else ""}}
     for row in _SENTENCES:
         if row.pattern.search(sentence):
             return row.kind(row.message, code=row.code, remedy=row.remedy, **facts)

@@ -30,6 +30,9 @@ from accordant.ports import Failed, Found, InvoicePosting, Outcomes, TimeCorrect
 TIME_LIMIT = 500
 
 _QUANTITY_DIGITS, _PRICE_DIGITS = 6, 4
+_APPROVED = frozenset({"invoice_payment_term", "invoice_date_future"})
+"""Questions about due dates in the past and dates in the future; who approved the invoice has seen its dates."""
+
 _Works = Mapping[tuple[int, str | None], Row]
 
 
@@ -235,7 +238,13 @@ class TrytonPosting(TrytonWriter, TimePosting, InvoicePosting):
         row = await self.invoice(invoice, operation=operation)
         if invoice_state(row) is InvoiceState.DRAFT:
             await self.client.press(
-                INVOICE, "post", int(invoice.value), operation=operation, key=key, company=row["company"]
+                INVOICE,
+                "post",
+                int(invoice.value),
+                operation=operation,
+                key=key,
+                company=row["company"],
+                agreed=_APPROVED,
             )
         return await self._written(invoice, operation, key)
 

@@ -119,6 +119,17 @@ class TestRefusals:
 
         assert (type(error), error and error.code) == (kind, code)
 
+    def test_a_question_is_told_by_its_name(self) -> None:
+        error = classify(answer({"error": ["UserWarning", ["a1b2.invoice_payment_term", "The date …", ""]]}))
+
+        assert error is not None
+        assert (error.code, error.detail["warning"]) == ("erp.question", "a1b2.invoice_payment_term")
+
+    def test_two_customers_numbered_at_once_mean_that_nothing_was_done(self) -> None:
+        sentence = "The code on party must be unique."
+
+        assert isinstance(classify(answer({"error": ["UserError", [sentence, "", None]]})), Unavailable)
+
     def test_name_the_field_and_no_value(self) -> None:
         error = classify(answer({"error": ["UserError", ['The value "Ada" for field "Party" does not exist.', ""]]}))
 
