@@ -1,4 +1,7 @@
-"""What the Kantata connector promises at every step of every write: its word and the account's own books agree."""
+"""What the Kantata connector promises at every step of every write: its word and the account's own books agree.
+
+R-SYS-10, R-SYS-25, R-TST-09.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kantata, simulated, under the contract of every capability of a PSA."""
+"""Kantata, simulated, under the contract of every capability of a PSA. R-SYS-10, R-TST-01."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the NetSuite connector promises at every step of every write: its word and the account's own books agree."""
+"""What the NetSuite connector promises at every step of every write: its word and the account's own books agree.
+
+R-SYS-03, R-SYS-25, R-TST-09.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NetSuite, simulated, under the contract of every capability of an ERP."""
+"""NetSuite, simulated, under the contract of every capability of an ERP. R-SYS-03, R-TST-01."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the Salesforce connector promises whatever goes wrong: its answer and the org's own books never disagree."""
+"""What the Salesforce connector promises whatever goes wrong: its answer and the org's own books never disagree.
+
+R-SYS-01, R-SYS-25, R-TST-09.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Salesforce, simulated, under the contract of every capability of a CRM."""
+"""Salesforce, simulated, under the contract of every capability of a CRM. R-SYS-01, R-TST-01."""
 
 from __future__ import annotations
 

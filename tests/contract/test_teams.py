@@ -1,4 +1,7 @@
-"""What the Teams connector promises whatever goes wrong: its answer and the tenant's own books never disagree."""
+"""What the Teams connector promises whatever goes wrong: its answer and the tenant's own books never disagree.
+
+R-SYS-11, R-SYS-25, R-TST-09.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ class TeamsBench(SimulatedBench, WorkspaceBench):
 
     calls = "* /v[13]*"  # Graph and the bot; not the logins
     enforces_keys = True
+    in_parts = frozenset({"create_workspace", "post_card"})
 
     def __init__(self) -> None:
         sim = TeamsSimulator()

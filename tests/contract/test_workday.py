@@ -1,4 +1,7 @@
-"""What the Workday connector promises whatever goes wrong: our segments say of every day what the tenant says."""
+"""What the Workday connector promises whatever goes wrong: our segments say of every day what the tenant says.
+
+R-SYS-06, R-SYS-25, R-TST-09.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workday, simulated, under the contract of a feed of workers."""
+"""Workday, simulated, under the contract of a feed of workers. R-SYS-06, R-TST-01."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 class TestClosedWonToCash:
     def test_a_won_deal_becomes_a_project_hours_an_invoice_and_money(self, house):
+        """R-WF-01, R-WF-02, R-WF-06, R-WF-13, R-WF-15, R-DOM-01."""
         (deal,) = house.firm.deals
 
         # given: a deal is won

@@ -82,6 +82,7 @@ class TestApprovedTimeIsInTheLedgerOnce:
     rule = staticmethod(judge.approved_time_is_in_the_ledger_once)
 
     def test_finds_a_lost_line_that_may_still_come(self):
+        """R-RES-02."""
         assert found(self.rule, ENTRY) == [("lost", True)]
 
     def test_finds_a_doubled_line(self):

@@ -106,6 +106,7 @@ class TestTokenOfAnIdentityProvider:
         return jwt.encode({"alg": "ES256", "kid": "one"}, claims, self.KEY)
 
     def test_is_judged_by_the_keys_that_it_publishes(self, deps: ApiDeps):
+        """R-SEC-01."""
         verifier = self.verifier(deps, KeySet([self.KEY]).as_dict(private=False))
 
         assert verifier.verify(self.token(deps)).subject == "orla.fennick"
@@ -134,6 +135,7 @@ class TestServiceClient:
         return api.post("/oauth2/token", data={"grant_type": "client_credentials", **form})
 
     def test_gets_a_token_for_its_secret(self, api: Caller, monkeypatch: pytest.MonkeyPatch):
+        """R-SEC-01."""
         monkeypatch.setenv("REPORTING_SECRET", "s3cret")
 
         answer = self.ask(api, client_id="reporting", client_secret="s3cret", scope="events:read billing:act")
@@ -227,6 +229,7 @@ class TestSimulatedPerson:
 
 class TestScopes:
     def test_of_each_operation_are_enforced_with_the_reason(self, office: Office):
+        """R-API-13."""
         felix = office("felix.marrow")
         mine = {"people:read", "cases:read", "cases:act", "approvals:read", "approvals:decide"}
         document = felix.get("/openapi.json").json()
@@ -250,6 +253,7 @@ LISTS += ["cases", "events"]
 
 class TestEntities:
     def test_of_others_are_missing_from_every_list(self, office: Office, books: dict[str, Book]):
+        """R-SEC-02."""
         reporting, wren, juno = office("reporting"), office("wren.tallis"), office("juno.abelard")
 
         for path in LISTS:
@@ -322,6 +326,7 @@ class TestEntities:
 
 class TestPersons:
     def test_are_masked(self, office: Office, books: dict[str, Book]):
+        """R-SEC-04."""
         reporting = office("reporting")
 
         for path in ("workers", "deals", "time-entries"):

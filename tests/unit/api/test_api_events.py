@@ -139,6 +139,7 @@ class TestSubscription:
         assert reporting.write(f"{path}/replay", {"key": "con_1"}).status_code == 404
 
     def test_sends_past_events_again(self, office: Office, log: None, database: Database):
+        """R-EVT-07."""
         reporting = office("reporting")
         path = reporting.write("/v1/subscriptions", WANTED).json()["href"]
 

@@ -44,6 +44,7 @@ class TestIdempotencyKey:
         assert answer.status_code in (400, 422)
 
     def test_again_gives_the_same_answer_and_does_nothing(self, office: Office, books, database: Database):
+        """R-API-16."""
         juno = office("juno.abelard")
 
         first = juno.write("/v1/holds", HOLD, key=KEY)
@@ -56,6 +57,7 @@ class TestIdempotencyKey:
         assert count(database, "ledger_act") == acts
 
     def test_with_another_request_is_refused(self, office: Office, books):
+        """R-API-16."""
         juno = office("juno.abelard")
         juno.write("/v1/holds", HOLD, key=KEY)
 
@@ -126,6 +128,7 @@ class TestIdempotencyKey:
 
 class TestHolds:
     def test_keep_a_line_off_invoices_until_released(self, office: Office, books, database: Database):
+        """R-WF-14, R-API-06."""
         orla = office("orla.fennick")
 
         orla.write("/v1/holds", {"line_ids": ["tim_uk01"], "reason": "the client disputes it"})
@@ -185,6 +188,7 @@ class TestRunWords:
             return rows(connection, "select state from exception_case where id = :id", id=id)[0].state
 
     def test_retry_answers_the_case_at_which_it_stopped(self, office: Office, books, database: Database):
+        """R-API-04."""
         book = books["uk01"]
 
         answer = office("wren.tallis").write(self.path(book, "retry"), WORD)
@@ -194,6 +198,7 @@ class TestRunWords:
         assert self.state(database, book.case) == "replaying"
 
     def test_reprocess_starts_it_anew(self, office: Office, books, database: Database):
+        """R-RES-03."""
         book = books["uk01"]
 
         office("wren.tallis").write(self.path(book, "reprocess"), WORD)
@@ -336,6 +341,7 @@ class TestActivation:
         assert count(database, "record where kind = 'deal'") == 1
 
     def test_again_is_the_same_activation_by_either_id(self, office: Office, deps: ApiDeps, database: Database):
+        """R-API-07."""
         wren, deal = office("wren.tallis"), self.deal(deps)
 
         first = self.ask(wren, deal).json()

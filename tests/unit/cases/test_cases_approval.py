@@ -58,6 +58,7 @@ def wait_for_a_waiter(connection):
 
 class TestDecide:
     def test_an_approver_approves_what_was_seen(self, database):
+        """R-ORC-03."""
         approval = decided(database, asked(database))
 
         assert (approval.state, approval.decided_by, approval.decided_at) == (ApprovalState.APPROVED, "1", NOON)
@@ -131,7 +132,7 @@ class TestDecide:
 
 
 class TestOwnRequest:
-    """Requester and approver are never one person, by whatever way."""
+    """Requester and approver are never one person, by whatever way. R-SEC-07."""
 
     @pytest.mark.parametrize("actor", [REQUESTER, REQUESTER_AGAIN], ids=["own account", "second account"])
     @pytest.mark.parametrize("decision", Decision)
@@ -189,6 +190,7 @@ class TestOwnRequest:
 
 class TestDelegate:
     def test_decides_without_the_role_but_within_entity_and_limit(self, database):
+        """R-ORC-03."""
         id = asked(database)
         with database.begin() as connection:
             delegate(connection, id, "9", actor=APPROVER, at=NOON)
@@ -262,6 +264,7 @@ class TestRequireValid:
         assert self.use(database, id).decided_by == "1"
 
     def test_stops_facts_that_changed_after_the_approval(self, database):
+        """R-ORC-03."""
         id = asked(database)
         decided(database, id)
 

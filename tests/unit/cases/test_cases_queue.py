@@ -50,6 +50,7 @@ def view(database, id, at=NOON):
 
 class TestOpenCase:
     def test_keeps_what_it_was_told(self, database):
+        """R-EXC-01, R-EXC-07."""
         case = a_case(pounds="118400.00", days=2, contract_id="con_1", contract_version=3, billing_cycle="2026-11")
 
         (id,) = opened(database, case)
@@ -103,6 +104,7 @@ class TestOpenCase:
         assert (stored.state, stored.resolution, stored.seen_count) == (CaseState.OPEN, None, 2)
 
     def test_masks_personal_values_at_any_depth(self, database):
+        """R-SEC-04."""
         details = {"email": "a@b.example", "lines": [{"worker_name": "A. Person", "hours": "8"}], "po": "4711"}
 
         (id,) = opened(database, a_case(details=details))
@@ -120,6 +122,7 @@ class TestOpenCase:
 
 class TestListCases:
     def test_sorts_by_money_per_day_that_is_left(self, database):
+        """R-EXC-03."""
         far, near, none, late = opened(
             database,
             a_case("far", pounds=10_000, days=20),  # 500 a day
@@ -136,6 +139,7 @@ class TestListCases:
         assert [case.severity for case in cases] == [100_000, 90_000, 50_000, 40_000, 0]
 
     def test_says_how_many_have_the_same_cause(self, database):
+        """R-EXC-05."""
         opened(database, a_case("1"), a_case("2"), a_case("3", cause_key="other"))
 
         with database.begin() as connection:
@@ -192,6 +196,7 @@ class TestListCases:
 
 class TestListCauses:
     def test_adds_up_what_one_fix_would_mend(self, database):
+        """R-EXC-05."""
         first, second = opened(database, a_case("1", pounds=100, days=9), a_case("2", pounds=50, days=3))
         opened(database, a_case("3", pounds=120, cause_key="other"))
 
@@ -271,6 +276,7 @@ class TestAgeing:
         assert low not in self.overdue(database, NOON + timedelta(days=99))
 
     def test_escalates_once(self, database):
+        """R-EXC-08."""
         (id,) = opened(database, a_case(tier=1))
         later = NOON + timedelta(hours=3)
         with database.begin() as connection:
@@ -282,6 +288,7 @@ class TestAgeing:
 
 class TestPareto:
     def test_counts_root_causes_with_money(self, database):
+        """R-EXC-10."""
         ids = opened(database, *(a_case(str(n), pounds=10, actions=(Action.DISMISS,), editable=()) for n in range(3)))
         with database.begin() as connection:
             for id, cause in zip(ids, (RootCause.OTHER, RootCause.DUPLICATE, RootCause.OTHER), strict=True):

@@ -163,6 +163,7 @@ class TestSecondPerson:
 
     @pytest.mark.parametrize("edit", [MONEY_EDIT, an_edit("rate_lines", [])])
     def test_money_is_only_proposed_by_the_first(self, database, case_id, do, edit):
+        """R-EXC-06, R-SEC-07."""
         assert isinstance(do(resolve, edit), Proposed)
 
         assert state(database, case_id).state is CaseState.WAITING
@@ -237,6 +238,7 @@ class TestFinish:
 
 class TestResolveAll:
     def test_keeps_the_order_in_which_the_cases_came(self, database):
+        """R-EXC-05."""
         with database.begin() as connection:
             ids = [open_case(connection, a_case(str(n)), at=NOON + timedelta(minutes=n)) for n in range(4)]
             answers = resolve_all(connection, [ids[2], ids[0], ids[3], ids[1]], Retry(**WHY), actor=FIRST, at=NOON)

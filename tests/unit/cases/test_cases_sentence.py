@@ -33,6 +33,7 @@ class TestCheckSentence:
         ],
     )
     def test_accepts_sentences_for_people(self, text):
+        """R-EXC-01."""
         assert check_sentence(text) == ()
 
     @pytest.mark.parametrize(

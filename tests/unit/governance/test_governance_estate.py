@@ -37,6 +37,7 @@ def line_of(folder, file, text):
 
 class TestDemoEstate:
     def test_has_no_finding(self):
+        """R-FIN-01."""
         assert check(DEMO, on=ON) == []
 
 
@@ -45,6 +46,7 @@ class TestEstate:
         assert check(ESTATE, on=ON) == []
 
     def test_routes_each_role_to_its_instance(self):
+        """R-COX-01."""
         estate = load(ESTATE)
 
         assert estate.route("erp", "uk01", ON) == "netsuite-main"
@@ -52,6 +54,7 @@ class TestEstate:
         assert estate.system("kantata-main").simulated
 
     def test_has_a_known_cut_off_per_entity(self):
+        """R-FIN-04."""
         uk = load(ESTATE).entity("uk01")
 
         assert uk.cut_off_after(datetime(2026, 11, 20, tzinfo=UTC)) == datetime(2026, 12, 2, 18, tzinfo=UTC)
@@ -172,6 +175,7 @@ class TestCheck:
         assert only(tmp_path).message == "The file does not exist."
 
     def test_never_shows_a_secret_that_was_written_in_place(self, folder):
+        """R-SEC-03."""
         edit(folder, "accordant.yaml", '"env:KANTATA_MAIN_TOKEN"', "tok-5f2a9c")
 
         finding = only(folder)
@@ -180,6 +184,7 @@ class TestCheck:
         assert "5f2a9c" not in str(finding)
 
     def test_explains_a_field_without_owner(self, folder):
+        """R-SOR-01."""
         edit(folder, "ownership/deal.yaml", '"*", owner: crm', '"[!p]*", owner: crm')
 
         finding = only(folder)
@@ -248,6 +253,7 @@ class TestRouting:
         edit(folder, "accordant.yaml", "  erp: [{use: netsuite-main}]\n", "  erp:\n" + text)
 
     def test_cuts_one_entity_over_on_its_day(self, two_erps):
+        """R-COX-02."""
         self.rows(
             two_erps,
             "use: netsuite-main",
@@ -261,6 +267,7 @@ class TestRouting:
         assert estate.route("erp", "uk01", date(2027, 1, 1)) == "netsuite-main"
 
     def test_routes_one_object_elsewhere(self, two_erps):
+        """R-COX-02."""
         self.rows(two_erps, "use: netsuite-main", "when: {object: Invoice}, use: s4-eu")
         estate = load(two_erps)
 

@@ -39,6 +39,7 @@ class TestJudge:
         assert judgement.merged() == a_customer(city="York")
 
     def test_refuses_what_another_changes_and_names_the_owner(self, estate):
+        """R-SOR-02."""
         judgement = judge(estate, a_customer(), a_customer(vat_number="GB999"), "crm")
 
         (refusal,) = judgement.refused
@@ -54,6 +55,7 @@ class TestJudge:
         assert judgement.merged() == a_customer(vat_number="GB999")
 
     def test_gives_the_same_result_whichever_system_speaks_first(self, estate):
+        """R-SOR-07."""
         start = a_customer()
         from_crm, from_erp = a_customer(city="York", vat_number="GB1"), a_customer(city="Leeds", vat_number="GB2")
 

@@ -7,6 +7,8 @@ from accordant.kernel import InvalidInput
 
 
 class TestResolve:
+    """R-SEC-03."""
+
     def test_reads_the_environment(self):
         assert resolve("env:TOKEN", environ={"TOKEN": "s3"}).get_secret_value() == "s3"
 

@@ -49,6 +49,7 @@ def bill(connection, line="tim_1", *, invoice="inv_1", hours=None):
 
 class TestUnbilled:
     def test_counts_what_is_approved_and_neither_billed_nor_given_up(self, database):
+        """R-KPI-02."""
         with database.begin() as connection:
             ledger.approve(connection, [a_line()], BY)
             bill(connection, hours="4")
@@ -114,6 +115,7 @@ class TestUnbilled:
 
 class TestInvoiceCycleTime:
     def test_runs_from_the_last_approval_of_its_lines_to_the_posting(self, database, set_acts):
+        """R-KPI-01."""
         with database.begin() as connection:
             ledger.approve(connection, [a_line("tim_1")], BY)
             ledger.approve(connection, [a_line("tim_2")], BY)
@@ -155,6 +157,7 @@ def put_state(connection, contract, state, at, status="reached"):
 
 class TestActivation:
     def test_time_runs_from_sold_to_ready_to_bill(self, database):
+        """R-KPI-04."""
         monday = datetime(2026, 11, 16, 10, tzinfo=UTC)
         with database.begin() as connection:
             put_state(connection, "con_1", "sold", monday)
@@ -198,6 +201,7 @@ def ask(connection, id, asked_at, *, pounds="100.00"):
 
 class TestAgeingApprovals:
     def test_counts_what_waits_longer_than_two_days_with_its_money(self, database):
+        """R-OBS-07."""
         with database.begin() as connection:
             old = ask(connection, "a", NOON - timedelta(days=3), pounds="70.00")
             ask(connection, "b", NOON - timedelta(days=2))
@@ -243,6 +247,7 @@ class Finance:
 
 class TestExposure:
     def test_of_a_day_is_what_was_open_at_its_end(self, database):
+        """R-EXC-09."""
         with database.begin() as connection:
             open_case(connection, "a", "100.00", NOON - timedelta(days=5))
             closed = open_case(connection, "b", "40.00", NOON - timedelta(days=5))

@@ -31,6 +31,7 @@ class TestApprove:
         assert line(connection).amount.open == gbp("1125.00")
 
     def test_a_second_delivery_changes_nothing(self, connection):
+        """R-RES-04, R-FMC-25."""
         approved(connection, a_line())
 
         again = approve(connection, [a_line()], BY)
@@ -191,6 +192,7 @@ class TestPrice:
 
 class TestHold:
     def test_what_is_held_is_open_and_not_billed(self, connection):
+        """R-WF-14."""
         approved(connection, a_line("tim_1"), a_line("tim_2"))
         hold(connection, ["tim_1"], "the client disputes it", BY)
 
@@ -201,6 +203,7 @@ class TestHold:
         assert line(connection).amount.held == line(connection).amount.open == gbp("1200.00")
 
     def test_a_released_line_is_billed_again(self, connection):
+        """R-WF-14."""
         approved(connection, a_line())
         hold(connection, ["tim_1"], "dispute", BY)
 

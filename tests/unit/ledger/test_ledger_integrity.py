@@ -75,6 +75,7 @@ class TestRawSqlCannot:
             change(connection, "drafted_q = -3, drafted_m = -3, open_invoice = 'inv_9'", act(connection, "draft"))
 
     def test_put_a_line_on_a_second_draft(self, connection):
+        """R-RES-05."""
         approved(connection, a_line())
         draft(connection, "inv_1", [Part("tim_1", Decimal(3))], BY)
         with refused(connection, "ledger_other_invoice"):
@@ -339,6 +340,7 @@ class TestInvariants:
 
 class TestManyWorkersAtOnce:
     def test_no_line_ever_stands_on_two_invoices(self, database):
+        """R-RES-05."""
         ids = [f"tim_{n}" for n in range(40)]
         with database.begin() as connection:
             approved(connection, *(a_line(id) for id in ids))

@@ -38,6 +38,7 @@ class TestDraft:
         assert line(connection, "tim_2").state == "ready"
 
     def test_a_part_takes_its_share_of_the_money_and_leaves_the_rest_open(self, connection):
+        """R-FIN-06."""
         approved(connection, a_line(hours="8", rate="150"))
 
         drafted = draft(connection, "inv_1", [Part("tim_1", Decimal(3))], BY)
@@ -180,6 +181,7 @@ class TestPost:
         assert draft(connection, "inv_1", EVERYTHING, BY).quantity == 6
 
     def test_refuses_a_signed_off_period(self, connection):
+        """R-FIN-11."""
         approved(connection, a_line())
         draft(connection, "inv_1", EVERYTHING, BY)
         assert sign_off(connection, "uk01", Period.month_of(MAY), signed_off_by="wrk_cfo")
@@ -214,6 +216,7 @@ class TestCredit:
         assert line(connection, "tim_2").amount.open == gbp("450.00")
 
     def test_thirds_add_up_and_the_last_takes_the_remainder(self, connection):
+        """R-TST-03."""
         approved(connection, a_line(hours="10", rate="99.99"))
         bill(connection)
 
@@ -266,6 +269,7 @@ class TestCredit:
             take_back(connection, invoice_id="inv_2")
 
     def test_a_wrong_rate_is_credited_repriced_and_billed_again(self, connection):
+        """R-TST-03, R-CAN-08."""
         approved(connection, a_line(hours="8", rate="150"))
         bill(connection)
 
@@ -293,6 +297,7 @@ class TestCredit:
         ("currency", "rate", "halves"), [("JPY", "333", (166, 167)), ("KWD", "0.333", ("0.167", "0.166"))]
     )
     def test_halves_add_up_without_decimals_and_with_three(self, connection, currency, rate, halves):
+        """R-TST-06."""
         approved(connection, a_line(hours="1", rate=rate, currency=currency))
         bill(connection)
 

@@ -41,6 +41,7 @@ def busy(connection):
 
 class TestLineStates:
     def test_say_in_one_word_where_a_line_stands(self, busy):
+        """R-CAN-08."""
         assert [found.state for found in line_states(busy, [f"tim_{n}" for n in range(1, 8)])] == [
             "billed", "partly_billed", "credited", "drafted", "held", "unpriced", "ready",
         ]  # fmt: skip
@@ -121,6 +122,7 @@ class TestHistory:
 
 class TestBillingReadiness:
     def test_splits_the_money_by_what_keeps_it(self, busy):
+        """R-KPI-18."""
         pounds, dollars = billing_readiness(busy, "uk01", MAY)
 
         assert pounds.ready == gbp("1400.00")  # 6 h of tim_2, 8 h of tim_3

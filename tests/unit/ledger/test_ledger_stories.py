@@ -51,6 +51,7 @@ class TestACreditOfOnePeriodLeavesAnotherAlone:
     """odoo#277727: after a credit of 4 of 10 h, an invoice of 15 later hours came out as 9 h."""
 
     def test_the_period_bills_its_own_hours(self, connection):
+        """R-TST-03."""
         approved(connection, a_line("first", "10", worked_on=date(2026, 7, 1)))
         bill(connection, "inv_1", AllOpen("con_1", date(2026, 7, 1)))
         take_back(connection, [Part("first", Decimal(4))])
@@ -77,6 +78,7 @@ class TestACreditOfGoodsDoesNotReopenService:
     """odoo#254332: a credit of a product made billed hours billable; a part credited opened more than its part."""
 
     def test_a_credited_expense_leaves_the_hours_billed(self, connection):
+        """R-TST-03."""
         approved(connection, a_line("jan", "1"), a_line("exp_1", "1", "80", kind=LineKind.EXPENSE, role=None))
         bill(connection, "inv_1")
         take_back(connection, [Part("exp_1")])
@@ -163,6 +165,7 @@ class TestAFullyCreditedInvoiceCanBeBilledAgain:
         ]  # fmt: skip
 
     def test_repeated_credit_and_rebill_ends_where_it_began(self, connection):
+        """R-TST-03."""
         approved(connection, a_line("tim_1", "8", "150"))
         for number in range(1, 6):
             bill(connection, f"inv_{number}")
@@ -194,6 +197,7 @@ class TestPartialInvoicingLeavesTheRestOpen:
     """erpnext#39227, #40192: parts marked billed or not at random, returns without their hours."""
 
     def test_each_part_is_billed_and_returned_by_itself(self, connection):
+        """R-FIN-06, R-TST-04."""
         approved(connection, a_line("tim_1", "8", "150"))
         bill(connection, "inv_1", [Part("tim_1", Decimal(3))])
         bill(connection, "inv_2", [Part("tim_1", Decimal(2))])

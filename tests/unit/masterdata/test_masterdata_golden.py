@@ -11,6 +11,7 @@ def golden(**shown):
 
 class TestSurvivor:
     def test_takes_each_field_from_its_owner(self):
+        """R-MDM-04."""
         result = golden(
             salesforce_main={"city": "York", "vat_number": "GB1"}, netsuite_main={"city": "Leeds", "vat_number": "GB2"}
         )

@@ -89,6 +89,7 @@ class TestMatch:
         assert match_in_turn(database, a_customer(1)) == [NoMatch()]
 
     def test_a_valid_tax_number_proves_it(self, database):
+        """R-MDM-03."""
         first, second = a_customer(1, vat_number="GB 980 7806 84"), a_customer(2, "Castellan Rail", vat_number=VAT)
 
         assert match_in_turn(database, first, second) == [NoMatch(), Same("cus_1", "vat")]
@@ -99,6 +100,7 @@ class TestMatch:
         assert match_in_turn(database, first, second)[1] == Same("cus_1", "lei")
 
     def test_near_duplicate_names_are_a_question(self, database):
+        """R-MDM-03, R-FMC-03."""
         answer = match_in_turn(database, a_customer(1), a_customer(2, "Castelan Rail Limited"))[1]
 
         with database.begin() as connection:
@@ -198,6 +200,7 @@ class TestSteward:
             assert list_questions(connection, state="merged")[0].decided_by == "90011"
 
     def test_a_reject_survives_a_re_run(self, database, question):
+        """R-MDM-04."""
         decide(database, reject, question.id)
 
         assert match_in_turn(database, a_customer(2), a_customer(1)) == [NoMatch(), NoMatch()]
@@ -262,6 +265,7 @@ class TestHierarchy:
             require_parent(connection, "cus_1", None)
 
     def test_refuses_a_circle_and_shows_the_way(self, database, family):
+        """R-MDM-06."""
         with (
             pytest.raises(InvalidInput, match="its own parent over 3 steps") as refused,
             database.begin() as connection,

@@ -33,6 +33,7 @@ def center(connection, on, known=None):
 class TestAsOf:
     @pytest.mark.parametrize("order", list(itertools.permutations([HIRED, PROMOTED_LATER, MOVED_BACKDATED])))
     def test_gives_the_same_line_in_whatever_order_entries_arrive(self, database, order):
+        """R-EVT-08."""
         with database.begin() as connection:
             for entry in order:
                 put(connection, entry)

@@ -110,6 +110,7 @@ class TestEntityScope:
 
 class TestLink:
     def test_adds_a_second_system_to_an_object(self, database):
+        """R-MDM-02."""
         with database.begin() as connection:
             (id,) = resolve(connection, customers("001")).values()
             link(connection, ref("77", system="netsuite-main", type="customer"), id, kind="customer")
@@ -126,6 +127,7 @@ class TestLink:
             assert len(external_ids(connection, id)) == 1
 
     def test_refuses_to_move_a_record(self, database):
+        """R-MDM-02."""
         with database.begin() as connection:
             other = resolve(connection, customers("001", "002"))["salesforce-main/Account/002"]
 
@@ -200,6 +202,7 @@ class TestMerge:
         assert (before, after) == ("77", "99")
 
     def test_unmerge_restores_what_each_had(self, database, pair):
+        """R-MDM-11."""
         old, survivor = pair
         with database.begin() as connection:
             alias(connection, old, survivor, at=AT, by="w-1", reason="same client")

@@ -86,6 +86,7 @@ class TestFolder:
 
 class TestRegion:
     def test_asks_its_own_rows_before_the_general_ones(self, tmp_path):
+        """R-MAP-07, R-FIN-02, R-ORC-13."""
         policies = a_set(
             tmp_path,
             limit=GENERAL.format(hit="first"),
@@ -212,6 +213,7 @@ def demo():
 
 class TestDemoPolicies:
     def test_every_row_is_proven_by_a_case(self, demo):
+        """R-MAP-10."""
         assert demo.check() == []
 
     def test_removing_a_row_is_noticed(self, tmp_path):
@@ -236,6 +238,7 @@ class TestDemoPolicies:
     @pytest.mark.parametrize("customer", ["GB", "DE", "FR", "US", "NO", "JP"])
     @pytest.mark.parametrize("is_registered", [True, False])
     def test_every_known_client_has_one_tax_treatment(self, demo, entity, customer, is_registered):
+        """R-MAP-12, R-FMC-11, R-FMC-38."""
         facts = {"entity_country": entity, "customer_country": customer, "is_vat_registered": is_registered}
 
         result = demo.decide("tax-treatment", facts, DAY).result

@@ -147,6 +147,7 @@ class TestFirst:
         assert answers == ["large", "any"]
 
     def test_says_table_row_result_reason_remedy_and_facts(self):
+        """R-MAP-04."""
         table = a_table(a_row(reason="It is much.", remedy="Ask."))
 
         decision = table.decide({"amount": Decimal(1)}, DAY)
@@ -215,6 +216,7 @@ class TestDates:
         ],
     )
     def test_a_row_holds_from_its_first_day_through_its_last(self, day, row):
+        """R-MAP-10."""
         table = a_table(a_row("old", valid_to=date(2026, 6, 30)), a_row("new", valid_from=date(2026, 7, 1)))
 
         assert table.decide({"amount": None}, day).row_id == row

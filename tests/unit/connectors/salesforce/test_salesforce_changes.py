@@ -100,6 +100,7 @@ class TestDealsSince:
         assert seen[0].changed_at == seen[1].changed_at
 
     def test_a_deleted_deal_comes_as_a_tombstone(self, estate):
+        """R-PAT-09."""
         deal = a_deal(estate.sim)
         _, mark = whole_feed(estate)
         estate.sim.org.delete(OBJECTS["Opportunity"], deal)
@@ -157,6 +158,7 @@ class TestDoorbells:
         return bodies
 
     def test_name_the_records_to_read_and_the_org_takes_our_acknowledgment(self, estate):
+        """R-SYS-01."""
         deals = [a_deal(estate.sim, "O'Brien <&> 😀"), a_deal(estate.sim, "Two")]
         (body,) = self.messages(estate, *deals)
 

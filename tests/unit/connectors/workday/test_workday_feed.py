@@ -132,6 +132,7 @@ class TestIncrementalRead:
         assert following != watermark
 
     def test_a_retroactive_change_brings_the_later_segments_again(self, house):
+        """R-SYS-06."""
         house.hire()
         house.force.change("21001", date(2025, 1, 1), location="BER")
         watermark = house.start()
@@ -155,6 +156,7 @@ class TestIncrementalRead:
         assert segments(seen, "valid_from", "cost_center") == [(date(2024, 1, 1), "CC-200")]
 
     def test_a_future_change_comes_when_it_is_entered(self, house):
+        """R-SYS-06."""
         house.hire()
         watermark = house.start()
         ahead = house.today + timedelta(days=60)

@@ -168,6 +168,7 @@ class TestVerifying:
         ],
     )
     def test_a_changed_row_breaks_its_batch(self, database, owner, tmp_path, sql, why):
+        """R-RES-15."""
         sealed(database, tmp_path)
         tamper(owner, sql)
 
@@ -192,6 +193,7 @@ class TestVerifying:
         assert broken.why == "3 rows were sealed, 4 are there"
 
     def test_a_chain_recomputed_in_the_database_is_found_even_with_the_key(self, database, owner, tmp_path):
+        """R-RES-15."""
         sealed(database, tmp_path)
         tamper(owner, "update audit set actor = 'W-9' where id = 5")
         with owner.begin() as connection:

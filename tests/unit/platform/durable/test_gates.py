@@ -207,6 +207,7 @@ class TestEnds:
 
 class TestEngine:
     def test_a_hundred_parked_runs_go_on_and_earlier_steps_never_run_again(self, database):
+        """R-ORC-09."""
         count = 100
         first = []
 

@@ -86,6 +86,7 @@ def a_lease(database, id="boot-1", *, lease_s=0.6, lost=None):
 
 class TestReaping:
     def test_the_work_of_a_killed_process_is_finished_by_another_within_its_lease(self, database, spawn):
+        """R-RES-13, R-ORC-01."""
         with database.begin() as connection:
             run_id = Starter(database).start_in(connection, Start("work", 1, "a", {})).run_id
         doomed = spawn(_WORKER)

@@ -29,6 +29,7 @@ def a_start(**facts):
 
 class TestParking:
     def test_a_parked_run_goes_on_in_place_and_earlier_steps_never_run_again(self, database):
+        """R-ORC-01, R-ORC-09."""
         seen = []
 
         def flows(engine):

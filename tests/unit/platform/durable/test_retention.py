@@ -118,6 +118,8 @@ class TestRetention:
             assert one(connection, "select count(*) n from run").n == 7
 
     def test_a_run_that_waits_for_a_signature_for_a_year_goes_on_afterwards(self, database):
+        """R-ORC-09."""
+
         def flows(engine):
             async def body(taken):
                 await engine.pass_gate(taken, Gate("approval:1", "approval", topic="apr_1"))

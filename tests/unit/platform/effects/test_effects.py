@@ -89,6 +89,7 @@ class TestOnce:
         perform(database, Write(Scope("v", "create", "create", taken), send, vendor.look_up, 0.1))
 
     def test_a_done_write_is_never_sent_again(self, database, vendor, taken):
+        """R-RES-04."""
         perform(database, a_write(vendor, taken))
         again = perform(database, a_write(vendor, taken))
 
@@ -97,6 +98,7 @@ class TestOnce:
 
     @pytest.mark.parametrize("fault", ["after", "lag", "late"])
     def test_a_write_whose_answer_was_lost_is_found_and_adopted(self, database, vendor, taken, fault):
+        """R-RES-06, R-MDM-05."""
         vendor.plan = [fault]
         ending = perform(database, a_write(vendor, taken))["prj_1"]
 
@@ -124,6 +126,7 @@ class TestOnce:
         assert vendor.records == []
 
     def test_a_write_that_never_arrived_is_sent_again_after_settling(self, database, vendor, taken):
+        """R-RES-06."""
         vendor.plan = ["before"]
         started = time.monotonic()
         perform(database, a_write(vendor, taken, settle_s=0.3))
@@ -150,6 +153,7 @@ class TestOnce:
         assert vendor.records == []
 
     def test_two_runs_that_need_the_same_record_make_one(self, database, vendor):
+        """R-MDM-05."""
         first, second = a_run(database, "con_1", "boot-1"), a_run(database, "con_2", "boot-2")
         vendor.plan = ["slow", "slow"]
 
@@ -207,6 +211,8 @@ class TestRefusals:
             perform(database, a_write(vendor, taken, patience_s=0.3))
 
     def test_one_bad_item_of_a_batch_fails_alone(self, database, vendor, taken):
+        """R-PAT-04."""
+
         async def send(items):
             from accordant.platform.effects import Refusal
 

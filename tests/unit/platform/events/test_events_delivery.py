@@ -169,6 +169,7 @@ class TestMessage:
 
 class TestOrder:
     def test_events_of_a_key_arrive_in_order(self, database, receiver):
+        """R-EVT-08."""
         a_subscription(database)
         emit(database, *[(f"inv_{n % 3}", n) for n in range(30)])
 
@@ -214,6 +215,7 @@ class TestOrder:
 
 class TestGivingUp:
     def test_after_the_last_attempt_an_event_is_dead_and_its_key_goes_on(self, database, receiver):
+        """R-RES-02."""
         a_subscription(database)
         receiver.answers = {"inv_1": [500, 503]}
         emit(database, ("inv_1", 1), ("inv_1", 2))
@@ -235,6 +237,7 @@ class TestGivingUp:
         assert timedelta(seconds=110) < wait <= timedelta(seconds=120)
 
     def test_a_receiver_that_is_gone_pauses_its_subscription_and_loses_nothing(self, database, receiver):
+        """R-EVT-10."""
         a_subscription(database)
         receiver.answers = {"inv_1": [410]}
         emit(database, ("inv_1", 1), ("inv_1", 2))
@@ -342,6 +345,7 @@ class TestReplay:
         ],
     )
     def test_by_position_key_window_or_correlation_under_the_same_ids(self, delivered, receiver, past, expected):
+        """R-EVT-07."""
         assert self.ask(delivered, past) == len(expected)
         drain(delivered, receiver)
 

@@ -42,6 +42,7 @@ def write(database, writer, count, published):
 
 class TestSequencer:
     def test_eight_writers_lose_nothing_and_every_key_keeps_its_order(self, counters):
+        """R-EVT-05, R-EVT-08."""
         published, stop = [], threading.Event()
 
         def sequence():
@@ -128,6 +129,7 @@ class TestSequencer:
 
 class TestLog:
     def test_a_rolled_back_event_is_never_seen(self, database):
+        """R-EVT-05."""
         with pytest.raises(RuntimeError), database.begin() as connection:
             publish(connection, [Event("contract.changed", "con_1")])
             raise RuntimeError

@@ -65,6 +65,7 @@ def trip(breaker, operation="post_invoice"):
 class TestClosed:
     @pytest.mark.parametrize("error", [Unavailable("down"), UnknownOutcome("no answer")])
     def test_opens_after_failures_in_a_row(self, breaker, changes, error):
+        """R-RES-14."""
         assert [ends(breaker, error) for _ in range(3)] == [error] * 3
 
         assert is_refused(breaker)
@@ -109,6 +110,7 @@ class TestOpen:
         assert (seen.system, seen.operation) == ("vendor-main", "post_invoice")
 
     def test_after_the_cool_down_a_good_probe_closes_it(self, breaker, clock, changes):
+        """R-RES-14."""
         trip(breaker)
         clock.seconds += 30
 
@@ -241,6 +243,7 @@ class TestShared:
         assert other.state("post_invoice") == "closed"
 
     def test_the_console_sees_the_last_change(self, workers, database):
+        """R-RES-14."""
         trip(workers[0])
 
         [seen] = list_breakers(database.engine)

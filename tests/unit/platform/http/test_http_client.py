@@ -46,6 +46,7 @@ class TestRead:
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
     def test_is_repeated_until_the_system_recovers(self, status):
+        """R-RES-01."""
         vendor = Vendor(Response(status_code=status), Response(status_code=status), JSONResponse([1]))
 
         assert read(vendor.client()).json() == [1]
@@ -62,6 +63,7 @@ class TestRead:
         assert caught.value.detail["status"] == 503
 
     def test_is_unavailable_when_no_answer_comes_in_time(self):
+        """R-FMC-46."""
         vendor = Vendor(hangs)
 
         with pytest.raises(Unavailable, match="did not answer completely"):
@@ -73,6 +75,7 @@ class TestRead:
         ("status", "error"), [(400, Rejected), (403, Rejected), (404, NotFound), (410, NotFound), (422, Rejected)]
     )
     def test_a_refusal_is_not_repeated(self, status, error):
+        """R-RES-01."""
         vendor = Vendor(JSONResponse({"message": "no"}, status))
 
         with pytest.raises(error):
@@ -120,6 +123,7 @@ class TestWrite:
         assert vendor.calls == 1
 
     def test_a_timeout_leaves_the_outcome_unknown(self):
+        """R-RES-06."""
         vendor = Vendor(hangs)
 
         with pytest.raises(UnknownOutcome):
@@ -348,6 +352,8 @@ class TestHeaders:
         assert vendor.requests[0].headers["prefer"] == "odata.maxpagesize=5"
 
     def test_nothing_of_a_call_is_logged(self, caplog):
+        """R-SEC-03, R-SEC-04."""
+
         class Secret:
             async def headers(self, _):
                 return {"Authorization": "Bearer top-secret"}

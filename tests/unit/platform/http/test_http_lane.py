@@ -61,6 +61,7 @@ class TestConcurrency:
         assert served == ["close", "urgent", "big", "small", "bulk"]
 
     def test_the_last_tier_does_not_starve(self):
+        """R-RES-08."""
         lane, served = LocalLane(Limits(concurrency=1)), []
 
         async def call(tier):

@@ -24,6 +24,7 @@ def part_of(me: str, *demands: Demand, slots: int = 8, calls: int = 1_000, batch
 
 class TestPriority:
     def test_orders_by_tier_then_deadline_then_exposure(self):
+        """R-ORC-12, R-RES-08."""
         soon, later = NOW, NOW + timedelta(days=1)
         places = [
             Priority(0),

@@ -63,6 +63,7 @@ def start(*callers):
 
 class TestProcesses:
     def test_three_never_make_more_calls_together_than_the_lane_allows(self, database):
+        """R-API-14."""
         workers = [caller(database, "calls", 3, 25, 0.01) for _ in range(3)]
         start(*workers)
         lines = [line for worker in workers for line in worker.communicate(timeout=30)[0].splitlines()]
@@ -153,6 +154,7 @@ class TestLease:
 
 class TestOrder:
     def test_the_more_urgent_call_goes_first_whoever_makes_it(self, database):
+        """R-ORC-12, R-RES-09."""
         served = []
 
         async def named(lane, name, tier):
@@ -301,6 +303,7 @@ class TestStats:
 
 class TestLostDatabase:
     def test_those_who_wait_are_told_that_nothing_was_sent(self):
+        """R-RES-09."""
         engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:9/none", connect_args={"connect_timeout": 1})
         lane = SharedLane(engine, "vendor-main", Limits())
 

@@ -286,6 +286,7 @@ fields:
 
 class TestOverlay:
     def test_adds_changes_and_takes_away_lines(self):
+        """R-MAP-05, R-ORC-13."""
         mapping = Mapping(a_document(), model=TimeEntry)
 
         changed = mapping.overlay(

@@ -193,6 +193,7 @@ class TestReadRecord:
         assert mapping.read(a_record(notes=None), system="k").body.note is None
 
     def test_carries_extensions_as_plain_json_without_floats(self):
+        """R-CAN-15."""
         record = a_record(custom_a={"deep": [Decimal("1.50"), 2, "x"]})
 
         assert a_mapping().read(record, system="k").body.extensions == {"custom_a": {"deep": ["1.50", 2, "x"]}}
@@ -222,6 +223,7 @@ class TestRecordThatDoesNotFit:
         ],
     )
     def test_is_drift_that_names_the_vendors_field(self, change, field, problem):
+        """R-MAP-09, R-FMC-32."""
         with pytest.raises(ContractDrift) as caught:
             a_mapping().read(a_record(**change), system="kantata-main")
 
@@ -300,6 +302,7 @@ class TestUnknownFields:
         assert a_mapping().read(a_record(links=[], custom_a=1), system="k").unknown == frozenset()
 
     def test_are_listed_and_do_not_stop_the_record(self):
+        """R-FMC-33."""
         result = a_mapping().read(a_record(new_field=1, story={"id": 5, "kind": "x"}), system="k")
 
         assert result.unknown == {"new_field", "story.kind"}

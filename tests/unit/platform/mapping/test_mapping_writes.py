@@ -239,6 +239,7 @@ lines = st.builds(
 class TestRoundTrip:
     @given(entry=entries)
     def test_what_was_written_reads_back_the_same(self, entry):
+        """R-MAP-05."""
         payload = MAPPING.write(entry) | {"id": "9", "updated_at": "2026-01-03T00:00:00Z"}
 
         assert MAPPING.read(payload, system="k").body == entry

@@ -26,6 +26,7 @@ class TestEntityScope:
             assert rows(connection, "select id from record") == []
 
     def test_a_door_sees_only_the_entities_it_was_given(self, door):
+        """R-SEC-02."""
         with door.scoped(["uk01"]) as connection:
             assert [r.id for r in rows(connection, "select id from record")] == ["con_1"]
 
@@ -44,6 +45,7 @@ class TestEntityScope:
             execute(connection, "update record set entity = 'us01'")
 
     def test_every_table_with_an_entity_has_a_policy(self, database):
+        """R-SEC-02."""
         with database.begin() as connection:
             bare = rows(
                 connection,

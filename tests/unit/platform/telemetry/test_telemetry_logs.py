@@ -51,6 +51,7 @@ class TestMask:
         ],
     )  # fmt: skip
     def test_personal_fields_show_no_value(self, key):
+        """R-SEC-04."""
         assert mask("Ivy Archer", key) == "[personal]"
 
     @pytest.mark.parametrize(
@@ -59,6 +60,7 @@ class TestMask:
          "apikey", "private_key", "client_assertion", "webhook-signature"],
     )  # fmt: skip
     def test_secrets_show_no_value(self, key):
+        """R-SEC-03."""
         assert mask("s3cr3t-value", key) == "[secret]"
 
     @pytest.mark.parametrize(

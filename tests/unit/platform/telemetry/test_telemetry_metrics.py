@@ -52,6 +52,7 @@ def samples(database):
 
 class TestGauges:
     def test_they_count_what_is_there(self, busy):
+        """R-OBS-05."""
         found = samples(busy)
 
         counted = {name: value for name, value in found.items() if "seconds" not in name[0]}
@@ -70,6 +71,7 @@ class TestGauges:
         }
 
     def test_ages_are_in_seconds(self, busy):
+        """R-OBS-02, R-OBS-13."""
         with busy.begin() as connection:
             execute(connection, "update run set started_at = started_at - interval '90 s' where key = 'b'")
             execute(connection, "update watermark set updated_at = updated_at - interval '1 hour'")

@@ -27,6 +27,7 @@ def finished():
 
 class TestSpans:
     def test_effects_lie_inside_their_run_and_carry_its_ids(self, finished):
+        """R-OBS-06, R-OBS-11."""
         with (
             about(run="activate@1:con_1#1", subject="con_1"),
             span("run"),

@@ -105,6 +105,7 @@ class TestDemoEstateFile:
 
 class TestProcess:
     def test_says_how_to_reach_it_and_serves(self):
+        """R-SYS-25."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

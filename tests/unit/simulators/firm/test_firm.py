@@ -94,6 +94,7 @@ class TestWorkers:
 
 class TestDeals:
     def test_sell_every_method_in_every_entity(self, demo_firm):
+        """R-FIN-07."""
         sold = {(d.method, d.entity) for d in demo_firm.deals}
 
         assert sold == set(product(Method, ("uk01", "us01", "de01")))
