@@ -181,6 +181,17 @@ class TestPagesSay:
         assert json.dumps(found["lineage"]).count("INV-UK01-20391") >= 1
 
 
+class TestListAndPageAgree:
+    def test_what_a_case_stops_is_blocked_in_both(self, as_person: SignIn, seeded: Seeded) -> None:
+        client = as_person("orla.fennick")
+
+        listed = client.get("/engagements?q=Castellan").text
+        page = client.get(f"/engagements/{seeded.contract['castellan']}").text
+
+        assert "Ready to bill blocked" in listed
+        assert '<li class="blocked">' in page
+
+
 class TestExport:
     def test_holds_one_row_per_engagement_that_the_person_sees(self, as_person: SignIn) -> None:
         text = as_person("orla.fennick").get("/engagements.csv").text.lstrip("\ufeff")

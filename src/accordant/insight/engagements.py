@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
+from accordant.insight.standing import standing
 from accordant.kernel import Money
 from accordant.platform.storage import rows
 from accordant.process.engagement import STATES
@@ -39,7 +40,7 @@ class EngagementRow:
 
     Args:
         id: contract id.
-        states: status of each business state in their fixed order; '' is not reached.
+        states: status of each business state in their fixed order, live cases looked at; '' is not reached.
         case_count: live cases.
         exposure: what they hold up, in the group's currency; None when no money hangs on any.
         unbilled: approved and not billed, in the contract's currency.
@@ -77,7 +78,7 @@ left join (select engagement, count(*) filter (where status = 'reached') as reac
                   json_object_agg(state, status) as status
            from engagement_state group by engagement) states on states.engagement = r.id
 left join (select contract_id, count(*) as count, sum(group_minor)::bigint as minor, min(group_currency) as currency,
-                  min(deadline) as deadline
+                  min(deadline) as deadline, array_agg(distinct stage) as stages
            from exception_case where state <> 'resolved' group by contract_id) cases on cases.contract_id = r.id
 where r.kind = 'contract' and not r.deleted
 """
@@ -91,7 +92,7 @@ def list_engagements(
     found = rows(
         connection,
         f"""select r.id, r.entity, r.body, customer.body ->> 'name' as client, project.code, states.status,
-                   coalesce(cases.count, 0) as case_count, cases.minor, cases.currency, cases.deadline
+                   coalesce(cases.count, 0) as case_count, cases.minor, cases.currency, cases.deadline, cases.stages
             {_FROM} {where}
             order by coalesce(cases.minor, 0) desc, coalesce(cases.count, 0) desc, client nulls last, r.id
             limit :limit offset :offset""",
@@ -150,7 +151,7 @@ def _row(row: Any, unbilled: int) -> EngagementRow:
         version=body["version"],
         currency=body["currency"],
         method=body.get("billing_method") or "",
-        states=tuple((state, status.get(state, "")) for state in STATES),
+        states=tuple((state, standing(state, status.get(state, ""), row.stages or ())) for state in STATES),
         case_count=row.case_count,
         exposure=Money.from_minor(row.minor, row.currency) if row.minor else None,
         deadline=row.deadline,

@@ -73,7 +73,8 @@ class TestList:
         assert [row.client for row in found] == ["Alder Water plc", "Birch Freight LLC", "Cedar 100%_Health"]
         alder = found[0]
         assert (alder.exposure, alder.unbilled, alder.version) == (Money.of("900.00", "GBP"), THREE, 2)
-        assert [status for _, status in alder.states] == ["reached"] * 4
+        assert [status for _, status in alder.states] == ["reached", "reached", "reached", "blocked"]
+        assert [status for _, status in found[1].states] == ["reached"] * 4
         assert [status for _, status in found[2].states] == ["reached", "", "", ""]
 
     def test_shows_nothing_of_another_entity(self, uk):

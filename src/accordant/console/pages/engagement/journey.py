@@ -9,14 +9,11 @@ from accordant.console import words
 from accordant.console.parts import Proof, Station
 from accordant.console.visit import Visit
 from accordant.insight.dossier import State
+from accordant.insight.standing import STOPS, standing
 
 _LOOKS = {"reached": "reached", "in_progress": "now", "blocked": "blocked", "": "future"}
 _PINS = {"reached": "check", "now": "", "blocked": "bang", "future": ""}
 _FROM = {"crm": "from the CRM", "psa": "from the PSA", "erp": "from the ERP", "clm": "from the CLM"}
-_STOPS = {
-    "activated": frozenset({cases.Stage.CONTRACT_VALIDATION, cases.Stage.PROJECT_CREATION, cases.Stage.MASTER_DATA}),
-    "ready_to_bill": frozenset({cases.Stage.BILLING, cases.Stage.ERP_POSTING, cases.Stage.TIME_CAPTURE}),
-}
 _MOST = 4
 
 
@@ -26,11 +23,11 @@ def journey(states: Sequence[State], live: Sequence[cases.CaseView], visit: Visi
 
 
 def _stopping(state: State, live: Sequence[cases.CaseView]) -> list[cases.CaseView]:
-    return [case for case in live if case.stage in _STOPS.get(state.name, frozenset())]
+    return [case for case in live if case.stage in STOPS.get(state.name, frozenset())]
 
 
 def _station(state: State, stopping: Sequence[cases.CaseView], visit: Visit, entity: str) -> Station:
-    look = "blocked" if stopping and state.status != "in_progress" else _LOOKS[state.status]
+    look = _LOOKS[standing(state.name, state.status, [case.stage for case in stopping])]
     proofs = [_proof(name, value) for name, value in state.evidence.items() if _is_shown(name, value)]
     against = [
         Proof(words.readable(" ".join(c.code.split(".")[-2:])), words.age(c.opened_at, visit.now), "bad")
