@@ -20,7 +20,7 @@ from accordant.governance import Estate
 from accordant.kernel import ExternalId
 from accordant.platform.durable import Starter
 from accordant.platform.events import Event, publish
-from accordant.platform.storage import execute
+from accordant.platform.storage import execute, rows
 from accordant.ports import Observation
 from accordant.process import records
 from accordant.process.answers import take_questions_back
@@ -100,9 +100,11 @@ class Intake:
 
     def _judge(self, connection: Connection, page: Page, ids: Mapping[str, str]) -> list[_Judged]:
         known = records.load(connection, [ids[str(o.ref)] for o in page.observations])
+        entities = _entities_above(connection, page, ids)
         judged = []
         for o in page.observations:
             j = self._judge_one(connection, page, o, ids, known)
+            j.entity = j.entity or entities.get(_above(j.body), "")
             if j.ending == "applied" and j.body is not None:
                 known[j.id] = records.Stored(page.kind, j.id, j.entity, 0, j.hash, o.changed_at, j.body)
             judged.append(j)
@@ -239,6 +241,21 @@ class Intake:
                 hour=hour,
                 count=count,
             )
+
+
+def _above(body: Any) -> str:
+    """Return the id of what an object without an entity of its own belongs to: the project, or the paid invoice."""
+    return getattr(body, "project_id", None) or getattr(body, "invoice_id", None) or ""
+
+
+def _entities_above(connection: Connection, page: Page, ids: Mapping[str, str]) -> dict[str, str]:
+    """Return the entities of the projects or invoices that the page's objects belong to."""
+    above = {_above(o.body) for o in page.observations if o.body is not None}
+    wanted = {ids.get(text, text) for text in above if text}
+    if not wanted:
+        return {}
+    found = rows(connection, "select id, entity from record where id = any(:ids)", ids=sorted(wanted))
+    return {row.id: row.entity for row in found}
 
 
 def _is_second_record(connection: Connection, page: Page, ref: ExternalId, id: str) -> bool:

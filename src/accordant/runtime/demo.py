@@ -93,7 +93,8 @@ def run_demo(plan: Plan, json_file: Path | None) -> int:
     began = time.monotonic()
     console.print("[bold]Accordant demo[/]: starting the database and five simulated systems …")
     with open_place(settings, name=f"demo_{int(time.time())}") as place:
-        arguments = ("--seed", str(plan.seed), "--engagements", str(plan.engagements), "--lines", str(plan.lines))
+        size = ("--seed", str(plan.seed), "--engagements", str(plan.engagements), "--lines", str(plan.lines))
+        arguments = (*size, "--hooks", f"http://{settings.host}:{settings.port}/hooks")
         ports = free_ports(settings.estate)
         with (
             simulated_firm(settings.estate, settings.data / "estate", arguments=arguments, ports=ports) as simulated,

@@ -104,6 +104,12 @@ def simulated_firm(
         process.wait(timeout=10)
 
 
+def complete_estate(source: Path, target: Path, said: dict[str, Any], process: subprocess.Popen[str]) -> None:
+    """Write the estate of a simulated firm that somebody else started, once all its systems answer."""
+    _wait(process, said["addresses"])
+    _complete(source, target, said, {})
+
+
 def _wait(process: subprocess.Popen[str], addresses: dict[str, str]) -> None:
     """Wait until every system answers; InvalidInput when the firm's process ended instead."""
     deadline = time.monotonic() + 30

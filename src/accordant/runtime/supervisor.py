@@ -30,6 +30,7 @@ class Child:
     environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
+    rests_until: float = 0.0
 
     def start(self) -> None:
         """Start the process."""
@@ -86,9 +87,11 @@ class Supervisor:
         return self._spawn("doors", ("serve", "--attached"), urls)
 
     def watch(self) -> None:
-        """Start children again that ended by themselves."""
+        """Start children again that ended by themselves; one that ends again and again waits longer each time."""
+        now = time.monotonic()
         for child in self.children:
-            if not child.is_alive:
+            if not child.is_alive and now >= child.rests_until:
+                child.rests_until = now + min(0.5 * 2**child.restarts, 60)
                 code = child.process.returncode if child.process else None
                 log.warning("child.ended", name=child.name, code=code, restarts=child.restarts)
                 child.restarts += 1

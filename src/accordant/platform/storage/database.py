@@ -95,4 +95,4 @@ def bulk(connection: Connection, sql: str, /, **columns: Any) -> list[Any]:
     """
     driver = connection.connection.cursor()
     driver.execute(sql, columns)
-    return driver.fetchall() if driver.description else []
+    return list(driver.fetchall()) if driver.description else []

@@ -56,10 +56,16 @@ def migrate(owner: URL | str, scripts: Path) -> None:
         config = Config()
         config.set_main_option("script_location", str(scripts))
         config.attributes["connection"] = connection
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        _quiet_alembic()
         command.upgrade(config, "head")
         connection.execute(text(_RIGHTS.format(worker=WORKER, door=DOOR)))
     engine.dispose()
+
+
+def _quiet_alembic() -> None:
+    """Keep the tool's own plug-in lines out of the log of a start."""
+    for name in ("alembic", "alembic.runtime.plugins", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def as_role(owner: URL | str, role: str) -> URL:

@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     firm = Firm.generate(given.seed, engagements=given.engagements, lines=given.lines)
     estate = SimulatedEstate(firm, _addresses(given))
+    if given.hooks:
+        estate.ring(given.hooks)
     said = {
         "addresses": estate.addresses,
         "environment": estate.environment,
@@ -42,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lines", type=int, default=5200, help="lines of time")
     parser.add_argument("--systems", default=names, help=f"which ones to play, of {names}")
     parser.add_argument("--ports", help="one for each system, in the same order")
+    parser.add_argument("--hooks", help="where notifications go, each system to `<address>/<system>`")
     parser.add_argument("--estate", type=Path, help="an estate file: serve what it calls simulated, where it says")
     return parser
 

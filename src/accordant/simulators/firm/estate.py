@@ -90,6 +90,12 @@ class SimulatedEstate:
             for name, value in named.items()
         }
 
+    def ring(self, hooks: str) -> None:
+        """Let the CRM send its outbound messages to `<hooks>/<system>`."""
+        for system, simulator in self.simulators.items():
+            if isinstance(simulator, SalesforceSimulator):
+                simulator.listen(f"{hooks.rstrip('/')}/{system}")
+
     async def serve(self) -> None:
         """Serve every system on its port, on loopback, in this event loop, until cancelled."""
         await serve({_port(self.addresses[system]): simulator for system, simulator in self.simulators.items()})
