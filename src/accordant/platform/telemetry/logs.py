@@ -44,6 +44,7 @@ def configure_logging(*, style: str = "", level: int = logging.INFO, stream: Tex
     handler = logging.StreamHandler(target)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=rendering))
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("alembic").setLevel(max(level, logging.WARNING))  # it tells of each plug-in at every start
 
 
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
