@@ -45,6 +45,7 @@ class TestRoles:
     def test_a_page_opens_for_who_has_its_scope_and_for_nobody_else(
         self, as_person: SignIn, estate: Estate, seeded: Seeded, role: str, path: str
     ) -> None:
+        """R-DSH-02..04, R-DSH-07."""
         scope = MATRIX[path]
         allowed = not scope or scope in estate.access.roles[role].scopes
 
@@ -100,6 +101,7 @@ class TestEntityScope:
     def test_a_person_of_uk01_sees_nothing_of_us01_on_any_page(
         self, as_person: SignIn, seeded: Seeded, person: str
     ) -> None:
+        """R-SEC-02."""
         shown = self.pages(as_person(person), seeded).replace('value="Juniper"', "")
 
         for name in NAMES_OF_US:
@@ -142,6 +144,7 @@ class TestEntityScope:
 
 class TestPagesSay:
     def test_home_opens_with_what_is_not_billed_and_what_is_at_risk(self, as_person: SignIn) -> None:
+        """R-DSH-02."""
         page = as_person("orla.fennick").get("/").text
 
         lede = page.split('<h1 class="lede">')[1].split("</h1>")[0]

@@ -21,6 +21,7 @@ class TestOpportunityClosedWon:
     """Event-driven trigger; incomplete deal data; validation rules and exception queue."""
 
     def test_an_incomplete_deal_waits_as_a_case_and_starts_once_it_is_complete(self, open_firm):
+        """R-FMC-01, R-MAP-01."""
         house = open_firm(deals=(INCOMPLETE,))
         (deal,) = house.firm.deals
 
@@ -79,6 +80,7 @@ class TestProjectCreation:
 
     def test_an_unusual_template_is_approved_before_anything_is_created(self, unusual):
         # given: the rules ask for an approval
+        """R-FMC-02, R-MAP-04."""
         asked = unusual.approval()
         # above what the entity's delivery may approve: an executive is asked
         assert (asked.kind, asked.role) == ("project_template", "executive")
@@ -93,6 +95,7 @@ class TestProjectCreation:
         unusual.agrees()
 
     def test_a_rejected_template_ends_the_activation_and_leaves_nothing_behind(self, unusual):
+        """R-FMC-02."""
         unusual.decide(unusual.approval(), cases.Decision.REJECT, reason="Nobody answers outside office hours.")
 
         unusual.run_ends("activate-project", state="compensated")
@@ -101,6 +104,7 @@ class TestProjectCreation:
         assert unusual.count("select count(*) as n from engagement_state where state = 'activated'") == 0
 
     def test_nobody_approves_what_he_asked_for(self, unusual):
+        """R-SEC-07."""
         asked = unusual.approval()
         himself = unusual.actor("executive", "de01")
         with unusual.database.begin() as connection:
@@ -116,6 +120,7 @@ class TestBillingEntitySetup:
 
     def test_a_client_whom_finance_knows_by_tax_number_is_adopted(self, house):
         # given: the ERP has the client already, under another spelling and without any key
+        """R-FMC-03, R-MDM-03."""
         before = len(house.systems.books(ERP, "customer"))
 
         # when
@@ -127,6 +132,7 @@ class TestBillingEntitySetup:
         assert len(house.systems.books(ERP, "customer")) == before
 
     def test_two_deals_of_one_new_client_at_once_make_one_customer(self, open_firm):
+        """R-FMC-03, R-MDM-05."""
         house = open_firm(deals=(3, 18))  # both sold to the same client
         first, second = house.firm.deals
         if first.client != second.client:
@@ -147,6 +153,7 @@ class TestBillingEntitySetup:
         assert len(made) <= 2
 
     def test_an_account_entered_twice_becomes_one_billing_entity(self, open_firm):
+        """R-FMC-12."""
         whole = open_firm(deals=(0, 12))
         original, twin = whole.firm.deals
         # given: the twin account carries the same tax number under nearly the same name
@@ -163,6 +170,7 @@ class TestBillingEntitySetup:
 
     def test_a_tax_that_does_not_fit_stops_as_a_case_before_anybody_can_bill(self, house):
         # given: the ERP has lost the tax code that the rules demand
+        """R-FMC-04."""
         erp = house.systems[ERP]
         for record in erp.state.types["salesTaxItem"]:
             if record.data["itemId"] == "GB-STD-20":
@@ -203,6 +211,7 @@ class TestTimeAndExpenseToBilling:
     """Asynchronous synchronization; missing approvals or delayed posting; status and reconciliation."""
 
     def test_what_nobody_approved_is_not_billed(self, active):
+        """R-FMC-05."""
         (deal,) = active.firm.deals
         sheet = active.book(deal, 8, 7)
 
@@ -220,6 +229,7 @@ class TestTimeAndExpenseToBilling:
         assert len(active.systems.books(ERP, "time_bill")) == 2
 
     def test_a_role_without_a_rate_is_a_case_and_the_other_lines_go_on(self, active):
+        """R-FMC-35."""
         (deal,) = active.firm.deals
         sheet = active.book(deal, 8)
         active.book(deal, 6, role="ANALYST", rates={"ANALYST": "95"})
@@ -268,6 +278,7 @@ class TestTimeAndExpenseToBilling:
 
     def test_hours_on_a_project_that_nobody_knows_are_one_case_with_their_count(self, active):
         # given: somebody has made a project in the PSA by hand, and people book on it
+        """R-FMC-28."""
         psa = active.systems[PSA]
         (workspace,) = psa.load("workspaces", [{"title": "Side work", "currency": "GBP"}])
         (deal,) = active.firm.deals

@@ -103,6 +103,7 @@ class TestList:
 
 class TestDossier:
     def test_adds_up_from_sold_to_collected(self, everything, firm):
+        """R-KPI-21."""
         found = get_engagement(everything, firm.contract["alder"])
         papers = documents(everything, found.contract.id, "GBP")
 
@@ -137,6 +138,7 @@ class TestDossier:
         assert [v.contract.rate_of("PRIN") for v in found] == [Money.of("195.00", "GBP"), Money.of("185.00", "GBP")]
 
     def test_names_the_four_states_in_their_order_even_when_untouched(self, everything, firm):
+        """R-ORC-04."""
         found = states(everything, firm.contract["cedar"])
 
         assert [(s.name, s.status) for s in found] == [
@@ -163,6 +165,7 @@ class TestDossier:
 
 class TestComparison:
     def test_a_system_with_old_terms_differs_and_late_time_is_late(self, everything, firm):
+        """R-DOM-02."""
         found = get_engagement(everything, firm.contract["alder"])
 
         facts = {c.fact: {r.role: r for r in c.readings} for c in compare(everything, found, ROLES)}
@@ -237,6 +240,7 @@ class TestSearch:
         ],
     )
     def test_finds_it_by_any_of_its_names(self, everything, text, kind):
+        """R-RES-07."""
         found = find(everything, text)
 
         assert (kind, "con_alder") in {(hit.kind, hit.engagement) for hit in found}
@@ -255,6 +259,7 @@ class TestSearch:
 
 class TestTrace:
     def test_goes_from_the_sale_to_the_payment_in_order(self, everything):
+        """R-RES-07, R-OBS-01."""
         found = hops(everything, "con_alder")
 
         names = [hop.name for hop in found]
@@ -266,6 +271,7 @@ class TestTrace:
         assert all(hop.took is not None for hop in found[1:])
 
     def test_a_line_knows_its_source_and_its_invoice(self, everything):
+        """R-OBS-01, R-CAN-11."""
         found = lineage(everything, "tim_alder_000")
 
         assert [(s.system, s.source_ref) for s in found.sources] == [("kantata-main", "kantata-main/time_entry/90000")]
