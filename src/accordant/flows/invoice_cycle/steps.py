@@ -273,7 +273,7 @@ async def review(run: Run, engagement: Engagement, drafted: Drafted) -> None:
             Problem(
                 code="invoice.over_cap",
                 sentence=f"The draft for {engagement.customer.name} is stopped: "
-                f"with it {Money.from_minor(billed, cap.currency)} is billed and the cap is {cap}.",
+                f"with it {Money.from_minor(billed, cap.currency)} is billed and the cap is {cap.rounded()}.",
                 remedy="Agree a higher cap with the client, write hours down, or dismiss the draft.",
                 role="delivery",
                 about=drafted.invoice.id,
