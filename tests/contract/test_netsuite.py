@@ -218,7 +218,7 @@ WRITES = {
         find=by_key("find_projects"),
         made=lambda w: ([d.key for d in w.books("project")[1:]], len(w.sim.state.types["projectTask"])),
         expected=(["k_1-231"], 2),
-        steps=8,
+        steps=7,
     ),
     "withdraw_project": Write(
         do=lambda c, w: c.withdraw_project(w.project, key=KEY),

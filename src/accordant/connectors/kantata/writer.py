@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -55,9 +56,14 @@ class KantataWriter(KantataReader):
     ) -> dict[str, JsonValue]:
         stories = self._stories(workspace_id, key, "create_project")
         done: dict[str, JsonValue] = {code: story["id"] async for code, story in stories} if is_retry else {}
-        for task in project.tasks:
-            if task.code not in done:
-                done[task.code] = await self._create_task(task, workspace_id, key)
+        missing = [task for task in project.tasks if task.code not in done]
+        made = await asyncio.gather(
+            *(self._create_task(task, workspace_id, key) for task in missing), return_exceptions=True
+        )
+        for task, id in zip(missing, made, strict=True):
+            if isinstance(id, BaseException):
+                raise id
+            done[task.code] = id
         return done
 
     async def _take_up(self, workspace_id: str, project: Project, key: str) -> None:

@@ -72,9 +72,9 @@ def _granted(answer: httpx2.Response, system: str) -> dict[str, Any]:
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The account's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = json.loads(answer.content)
-    except ValueError as error:
-        raise Unavailable("The account's login answered with something that is not JSON.", **facts) from error
+        body = dict(json.loads(answer.content))
+    except (TypeError, ValueError) as error:
+        raise Unavailable("The account's login answered with something that is no JSON object.", **facts) from error
     if answer.status_code >= 300 or "access_token" not in body:
         raise Rejected(
             "The account refused our login.",
@@ -83,7 +83,7 @@ def _granted(answer: httpx2.Response, system: str) -> dict[str, Any]:
             detail={"error": body.get("error"), "status": answer.status_code},
             **facts,
         )
-    return dict(body)
+    return body
 
 
 def _load_key(pem: str) -> tuple[RSAKey | ECKey, str]:

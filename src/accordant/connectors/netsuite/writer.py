@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,6 @@ from accordant.connectors.netsuite.reader import NetSuiteReader
 from accordant.connectors.netsuite.suiteql import Select, column, equals
 from accordant.kernel import AuthExpired, ExternalId, KeyConflict, Rejected, Retryable, UnknownOutcome
 from accordant.ports import BillingRules, BillingSetup, CustomerRegistry, ProjectSetup, Written, subject_of
-
 
 _NO_TERMS = {"custentity_cap": None, "custentity_po_number": None}  # what the rules do not name is cleared
 
@@ -126,17 +126,29 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         id = await self.client.put(JOB, external_id(key), payload, operation=operation, key=key)
         with self.after_write(operation, key):
             await self._put_tasks(id, project.tasks, operation)
-            await self.client.patch(JOB, id, {"entityStatus": {"id": PROJECT_ACTIVE}}, operation=operation, key=key)
-            tasks = await self.tasks_of(id, operation=operation)
+            active = {"entityStatus": {"id": PROJECT_ACTIVE}}
+            _, tasks = await asyncio.gather(
+                self.client.patch(JOB, id, active, operation=operation, key=key),
+                self.tasks_of(id, operation=operation),
+            )
         return Written(ref=self.ref(JOB, id), facts={"code": project.code, "tasks": dict(tasks)})
 
     async def _put_tasks(self, project: str, tasks: Sequence[Task], operation: str) -> None:
-        """Upsert the tasks; the first refusal is raised."""
+        """Upsert the tasks, side by side while they are few: a batch is three calls in a row. Raises the first refusal."""
         items = [_task_payload(project, task) for task in tasks]
-        if items:
-            outcomes = await self.client.put_batch(TASK, items, operation=operation)
-            for refusal in filter(None, outcomes.values()):
-                raise refusal
+        if len(items) <= _SIDE_BY_SIDE:
+            puts = (self._put_task(item, operation) for item in items)
+            for refusal in await asyncio.gather(*puts, return_exceptions=True):
+                if refusal:
+                    raise refusal
+            return
+        outcomes = await self.client.put_batch(TASK, items, operation=operation)
+        for refusal in filter(None, outcomes.values()):
+            raise refusal
+
+    async def _put_task(self, item: dict[str, Any], operation: str) -> None:
+        key = item.pop("externalId")
+        await self.client.put(TASK, key, item, operation=operation, key=key)
 
     async def withdraw_project(self, project: ExternalId, *, key: str) -> Written:
         """Close and inactivate the project; one with booked time is Rejected."""
@@ -165,6 +177,10 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         await self.directory.fill(payload, operation=operation)
         await self.client.patch(JOB, project.value, payload, operation=operation, key=key)
         return Written(ref=project)
+
+
+_SIDE_BY_SIDE = 5
+"""How many tasks are sent one by one at the same time; more go as a batch."""
 
 
 def _task_payload(project: str, task: Task) -> dict[str, Any]:

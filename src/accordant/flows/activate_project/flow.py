@@ -52,9 +52,7 @@ async def activate_project(run: Run, request: ActivateProject) -> Activation:
             tax_code = await agree_billing(run, sold, places)
             saga.pivot()
     async with run.stage(Stage.STAFFING):
-        await ask_for_people(run, sold, places)
-    async with run.stage(Stage.WORKSPACE):
-        workspace = await tell_sales(run, sold, project, places)
+        _, workspace = await run.together(ask_for_people(run, sold, places), tell_sales(run, sold, project, places))
     return Activation(
         project_id=project.id,
         project_code=project.code,

@@ -189,7 +189,7 @@ class TestProjects:
 
     def test_half_made_count_as_absent_and_are_completed_by_the_same_call(self, erp: Erp) -> None:
         customer = erp.customer()
-        erp.arm("500", on=f"PUT {RECORDS}/projectTask")
+        erp.arm("500", on=f"PUT {RECORDS}/projectTask/*")
         with pytest.raises(UnknownOutcome) as unknown:
             erp.project(customer)
 
