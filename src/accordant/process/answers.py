@@ -138,7 +138,18 @@ class Answers:
             return
         # Whatever the answer, the run itself hears it: one that is dismissed takes back what it did outside.
         answer = {"resolution": resolution.model_dump(mode="json"), "by": actor.worker_number}
-        durable.resolve(connection, case_id, answer)
+        if not durable.resolve(connection, case_id, answer):
+            self._try_reported(connection, case, now)
+
+    def _try_reported(self, connection: Connection, case: cases.CaseView, now: datetime) -> None:
+        """Try once more what a run reported without waiting for the answer; should it fail again, it is a new case."""
+        row = maybe(connection, "select flow from run where id = :id", id=case.run_id)
+        flow = self._flows.newest(row.flow) if row else None
+        if flow is None or flow.again is None:
+            return
+        for request in flow.again(connection, case.details):
+            self._starter.start_in(connection, flow.start(request))
+        cases.finish(connection, case.id, at=now)
 
     def _start_anew(self, connection: Connection, run_id: str) -> None:
         """Reprocess: the old run ends and frees its key, the newest version of its flow starts with the same input."""

@@ -53,6 +53,9 @@ class Accepted:
 Trigger = Callable[[Connection, Sequence[Accepted]], list[FlowInput]]
 """Turns accepted objects into inputs of runs, inside the intake transaction: claims lines, skips what is no work."""
 
+Again = Callable[[Connection, Mapping[str, Any]], list[FlowInput]]
+"""Turns the details of a reported case that was answered into inputs of runs: what it named is tried once more."""
+
 
 @dataclass(frozen=True)
 class Flow(Generic[I, O]):
@@ -71,6 +74,7 @@ class Flow(Generic[I, O]):
     rank: Callable[[I], int]
     starts_on: tuple[str, ...] = ()
     trigger: Trigger | None = None
+    again: Again | None = None
     overtaking: Overtaking = Overtaking.BLOCK
     queue: str = "interactive"
     doc: str = field(default="", compare=False)
@@ -111,6 +115,7 @@ def flow(  # noqa: PLR0913 - a declaration: each word is a fact about the flow
     rank: Callable[[Any], int] = lambda _: 0,
     starts_on: str | Sequence[str] = (),
     trigger: Trigger | None = None,
+    again: Again | None = None,
     overtaking: str = "block",
     queue: str = "interactive",
 ) -> Callable[[Callable[[Run, I], Awaitable[O]]], Flow[I, O]]:
@@ -128,6 +133,7 @@ def flow(  # noqa: PLR0913 - a declaration: each word is a fact about the flow
         rank: orders newer events of the same key.
         starts_on: names of events that intake announces.
         trigger: turns accepted objects into inputs; needed with `starts_on`.
+        again: turns the answer to a case that was reported, not waited for, into inputs.
         overtaking: what a newer event of its key does to a waiting run: block, supersede or allow.
         queue: interactive or bulk.
     """
@@ -152,6 +158,7 @@ def flow(  # noqa: PLR0913 - a declaration: each word is a fact about the flow
             rank=rank,
             starts_on=names,
             trigger=trigger,
+            again=again,
             overtaking=Overtaking(overtaking),
             queue=queue,
             doc=(tell.__doc__ or "").strip(),

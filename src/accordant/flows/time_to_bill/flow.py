@@ -6,6 +6,7 @@ from accordant.cases import Stage
 from accordant.flows.time_to_bill.models import TimeBilled, TimeToBill
 from accordant.flows.time_to_bill.steps import (
     check_lines,
+    claim_again,
     claim_approved,
     enter_ledger,
     find_terms,
@@ -27,6 +28,7 @@ from accordant.process import Run, flow
     entity=lambda request: request.entity,
     starts_on=("time_entry.approved", "time_entry.pending", "time_entry.rejected", "time_entry.deleted"),
     trigger=claim_approved,
+    again=claim_again,
     queue="bulk",
 )
 async def time_to_bill(run: Run, request: TimeToBill) -> TimeBilled:
@@ -37,10 +39,10 @@ async def time_to_bill(run: Run, request: TimeToBill) -> TimeBilled:
     async with run.stage(Stage.TIME_CAPTURE):
         lines = await read_batch(run, request)
         terms = await find_terms(run, request, lines)
-        good, doubts = await check_lines(run, terms, [line for line in lines if line.is_approved])
+        good, doubts = await check_lines(run, request, terms, [line for line in lines if line.is_approved])
     async with run.stage(Stage.BILLING):
         withdrawn = await withdraw(run, terms, [line for line in lines if not line.is_approved])
-        entered = await enter_ledger(run, terms, good)
+        entered = await enter_ledger(run, request, terms, good)
     async with run.stage(Stage.ERP_POSTING):
         posted = await post_to_erp(run, terms, [line for line in good if line.id in entered.accepted])
     return TimeBilled(

@@ -75,6 +75,29 @@ def _claim(connection: Connection, project_id: str, batch: int, items: Sequence[
     )
 
 
+def claim_again(connection: Connection, details: Mapping[str, Any]) -> list[FlowInput]:
+    """Claim what is left of a batch whose case was answered: lines that did not come in and that no newer one replaced.
+
+    A batch that is still under way keeps its lines: it hears the answer to what it waits for itself.
+    """
+    batch = int(one(connection, "select nextval('time_batch') as n").n)
+    moved = rows(
+        connection,
+        """update time_claim c set batch = :next
+           from record r, run
+           where c.batch = :batch and r.id = c.line_id and r.version = c.version and not r.deleted
+             and run.flow = 'time-to-bill' and run.key = c.project_id || ':' || :batch and run.state = 'done'
+             and not exists (select 1 from effect e where e.operation = 'post_time' and e.base = c.line_id)
+           returning c.project_id, run.entity""",
+        next=batch,
+        batch=int(details["batch"]),
+    )
+    return [
+        TimeToBill(project_id=project_id, batch=batch, entity=entity)
+        for project_id, entity in {(row.project_id, row.entity) for row in moved}
+    ]
+
+
 async def read_batch(run: Run, request: TimeToBill) -> list[Line]:
     """Read the claimed lines as they were accepted; what has changed since belongs to a later batch."""
     found = await run.load(_claimed, request.batch)
@@ -113,7 +136,9 @@ async def find_terms(run: Run, request: TimeToBill, lines: Sequence[Line]) -> Te
         )
 
 
-async def check_lines(run: Run, terms: Terms, lines: Sequence[Line]) -> tuple[list[Line], list[Doubt]]:
+async def check_lines(
+    run: Run, request: TimeToBill, terms: Terms, lines: Sequence[Line]
+) -> tuple[list[Line], list[Doubt]]:
     """Ask the limits table about each line; lines that may not be billed become one case per cause."""
     today = await run.today()
     on_day: Counter[tuple[str, date]] = Counter()
@@ -131,7 +156,7 @@ async def check_lines(run: Run, terms: Terms, lines: Sequence[Line]) -> tuple[li
             good.append(line)
         else:
             doubts.append(Doubt(line, *verdict))
-    await _report(run, terms, doubts)
+    await _report(run, request, terms, doubts)
     return good, doubts
 
 
@@ -161,7 +186,7 @@ def _rate(terms: Terms, entry: TimeEntry) -> Money | None:
     return entry.rate
 
 
-async def _report(run: Run, terms: Terms, doubts: Sequence[Doubt]) -> None:
+async def _report(run: Run, request: TimeToBill, terms: Terms, doubts: Sequence[Doubt]) -> None:
     """Open one case per cause; the batch goes on without these lines."""
     for cause in sorted({doubt.cause for doubt in doubts}):
         same = [d for d in doubts if d.cause == cause]
@@ -179,9 +204,14 @@ async def _report(run: Run, terms: Terms, doubts: Sequence[Doubt]) -> None:
                 remedy=same[0].remedy,
                 role="delivery",
                 project_id=terms.project.id,
-                about=f"{terms.project.id}/{cause}",
+                about=f"{terms.project.id}/{cause}/{request.batch}",
                 exposure=total(amounts, terms.contract.currency),
-                details={"lines": ", ".join(d.line.source_ref for d in same[:50]), "count": str(len(same))},
+                details={
+                    "cause": f"{terms.project.id}/{cause}",
+                    "batch": str(request.batch),
+                    "lines": ", ".join(d.line.source_ref for d in same[:50]),
+                    "count": str(len(same)),
+                },
             )
         )
 
@@ -220,8 +250,8 @@ async def _report_over_billed(run: Run, terms: Terms, over: Sequence[Sequence[An
     )
 
 
-async def enter_ledger(run: Run, terms: Terms, lines: Sequence[Line]) -> Entered:
-    """Approve and price billable lines in the ledger, in one act. Key: the line's canonical id."""
+async def enter_ledger(run: Run, request: TimeToBill, terms: Terms, lines: Sequence[Line]) -> Entered:
+    """Approve and price billable lines in the ledger, in one act; refused ones are a case. Key: the line's id."""
     billable = [line for line in lines if line.entry.is_billable]
 
     def enter(connection: Connection) -> dict[str, Any]:
@@ -237,8 +267,19 @@ async def enter_ledger(run: Run, terms: Terms, lines: Sequence[Line]) -> Entered
     if billable:
         answer = await run.change_or_case("ledger", enter, about=f"{terms.project.id}/ledger")
     await _report_over_billed(run, terms, answer["over_billed"])
+    refused: dict[str, str] = answer["refused"]
+    doubts = [Doubt(line, _cause(refused[line.id]), _ASK_FINANCE) for line in billable if line.id in refused]
+    await _report(run, request, terms, doubts)
     plain = [line.id for line in lines if not line.entry.is_billable]
     return Entered(frozenset([*answer["accepted"], *plain]), len(answer["refused"]), len(answer["over_billed"]))
+
+
+_ASK_FINANCE = "Ask finance operations: open the period, or correct the line, then retry."
+
+
+def _cause(code: str) -> str:
+    """Return the last word of an error code: `ledger.period_signed_off` is `period_signed_off`."""
+    return code.rsplit(".", 1)[-1]
 
 
 def _approved(terms: Terms, line: Line) -> ledger.ApprovedLine:
