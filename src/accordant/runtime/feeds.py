@@ -178,6 +178,10 @@ class Feeds:
                 if not failing:
                     log.warning("feed.failed", feed=name, system=system, error=str(error)[:300])
                 failing = True
+            except Exception:  # the worker loop's edge: one feed that meets a bug must not stop all others
+                if not failing:
+                    log.exception("feed.failed", feed=name, system=system)
+                failing = True
             await asyncio.sleep(0 if more else pause_s)
 
     async def _doorbells(self) -> None:
@@ -214,6 +218,9 @@ class Feeds:
             await asyncio.to_thread(self._again, envelope.id, envelope.attempts, error.message)
         except AccordantError as error:
             await asyncio.to_thread(self._again, envelope.id, max(envelope.attempts, 3), error.message)
+        except Exception as error:  # the worker loop's edge: one envelope that meets a bug must not stop the rest
+            log.exception("doorbell.failed", system=envelope.system)
+            await asyncio.to_thread(self._again, envelope.id, max(envelope.attempts, 3), type(error).__name__)
         else:
             await asyncio.to_thread(self._end, envelope.id, outcome, "")
 

@@ -36,7 +36,7 @@ def _token(answer: httpx2.Response, system: str) -> tuple[str, int]:
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The tenant's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = json.loads(answer.content)
+        body = dict(json.loads(answer.content))
         if answer.status_code < 300:
             return str(body["access_token"]), int(body["expires_in"])
     except (ValueError, KeyError, TypeError) as error:

@@ -81,12 +81,12 @@ def bearer_auth(grant: Grant, *, system: str) -> BearerAuth:
 
 def _token(answer: httpx2.Response, base_url: httpx2.URL, system: str) -> Token:
     facts: dict[str, Any] = {"system": system, "operation": "login"}
-    if answer.status_code >= 500:
+    if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The org's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = json.loads(answer.content)
-    except ValueError as error:
-        raise Unavailable("The org's login answered with something that is not JSON.", **facts) from error
+        body = dict(json.loads(answer.content))
+    except (TypeError, ValueError) as error:
+        raise Unavailable("The org's login answered with something that is no JSON object.", **facts) from error
     if answer.status_code >= 300:
         raise Rejected(
             "The org refused our login.",
