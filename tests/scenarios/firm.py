@@ -148,9 +148,10 @@ class House:
         folder: where the completed estate is written.
         firm: who plays.
         haste: how much more often than by default feeds are read.
+        is_open: whether the product works from the start; `work` opens it later.
     """
 
-    def __init__(self, url: URL, folder: Path, firm: Firm, *, haste: float = 25) -> None:
+    def __init__(self, url: URL, folder: Path, firm: Firm, *, haste: float = 25, is_open: bool = True) -> None:
         self.firm = firm
         self.loop = Loop()
         self.systems = Systems(firm, self.loop)
@@ -163,7 +164,8 @@ class House:
         self._sheets: dict[str, Sheet] = {}
         self.answers = build_answers(self.database)
         self._hire()
-        self.work()
+        if is_open:
+            self.work()
 
     def _complete(self, target: Path) -> None:
         """Write the demo estate with what only running systems know."""
@@ -289,7 +291,7 @@ class House:
 
     # ---------------------------------------------------------------- what one sees
 
-    def until(self, look: Callable[[], T], what: str, within_s: float = PATIENCE_S) -> T:
+    def until(self, look: Callable[[], T], what: str, within_s: float = PATIENCE_S, every_s: float = 0.05) -> T:
         """Look until there is something, and return it."""
         deadline = time.monotonic() + within_s
         while True:
@@ -297,7 +299,7 @@ class House:
                 return found
             if time.monotonic() > deadline:
                 raise AssertionError(f"never happened: {what}\n{self.story()}")
-            time.sleep(0.05)
+            time.sleep(every_s)
 
     def rows(self, sql: str, **facts: Any) -> list[Any]:
         """Read our own tables."""
