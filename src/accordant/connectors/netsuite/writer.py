@@ -125,7 +125,7 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         await self.directory.fill(payload, operation=operation)
         id = await self.client.put(JOB, external_id(key), payload, operation=operation, key=key)
         with self.after_write(operation, key):
-            await self._put_tasks(id, project.tasks, operation)
+            await self._put_tasks(id, project.tasks, operation, key)
             active = {"entityStatus": {"id": PROJECT_ACTIVE}}
             _, tasks = await asyncio.gather(
                 self.client.patch(JOB, id, active, operation=operation, key=key),
@@ -133,11 +133,11 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
             )
         return Written(ref=self.ref(JOB, id), facts={"code": project.code, "tasks": dict(tasks)})
 
-    async def _put_tasks(self, project: str, tasks: Sequence[Task], operation: str) -> None:
+    async def _put_tasks(self, project: str, tasks: Sequence[Task], operation: str, key: str) -> None:
         """Upsert the tasks, side by side while they are few: a batch is three calls in a row. Raises the first refusal."""
         items = [_task_payload(project, task) for task in tasks]
         if len(items) <= _SIDE_BY_SIDE:
-            puts = (self._put_task(item, operation) for item in items)
+            puts = (self._put_task(item, operation, key) for item in items)
             for refusal in await asyncio.gather(*puts, return_exceptions=True):
                 if refusal:
                     raise refusal
@@ -146,9 +146,8 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         for refusal in filter(None, outcomes.values()):
             raise refusal
 
-    async def _put_task(self, item: dict[str, Any], operation: str) -> None:
-        key = item.pop("externalId")
-        await self.client.put(TASK, key, item, operation=operation, key=key)
+    async def _put_task(self, item: dict[str, Any], operation: str, key: str) -> None:
+        await self.client.put(TASK, item.pop("externalId"), item, operation=operation, key=key)
 
     async def withdraw_project(self, project: ExternalId, *, key: str) -> Written:
         """Close and inactivate the project; one with booked time is Rejected."""
