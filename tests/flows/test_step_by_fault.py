@@ -56,9 +56,14 @@ def arm(house: House, step: Step, fault: str) -> None:
 class TestStepByFault:
     @pytest.mark.parametrize(
         ("step", "fault"),
-        [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in (whole_matrix if IS_PROOF else covering_set)()],
+        [
+            pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}")
+            for cell in (whole_matrix if IS_PROOF else covering_set)()
+        ],
     )
     def test_every_record_stands_once_after(self, house, step, fault):
+        """R-TST-09, R-ORC-07, R-RES-04, R-RES-06, R-RES-18."""
+
         def before(flow: str) -> None:
             if flow == step.flow:
                 arm(house, step, fault)
@@ -86,6 +91,8 @@ class TestTakenAgain:
 
     @pytest.mark.parametrize("writes", range(1, 9) if IS_PROOF else (2, 5))
     def test_an_activation_taken_over_ends_the_same(self, house, writes):
+        """R-ORC-01, R-TST-10."""
+
         def taken_over() -> bool:
             done = house.count(
                 """select count(*) as n from effect e join run r on r.id = e.run_id

@@ -27,12 +27,15 @@ def invoices(house):
 
 
 def open_quantity(house):
-    (row,) = house.rows("select sum(approved_q - drafted_q - billed_q) as open, sum(drafted_q) as drafted from ledger_line")
+    (row,) = house.rows(
+        "select sum(approved_q - drafted_q - billed_q) as open, sum(drafted_q) as drafted from ledger_line"
+    )
     return row.open, row.drafted
 
 
 class TestReview:
     def test_a_rejected_invoice_leaves_no_draft_and_its_hours_are_billed_the_next_time(self, worked):
+        """R-WF-13, R-ORC-02."""
         worked.bill()
         worked.decide(worked.approval(), cases.Decision.REJECT, reason="The client wants one line per week.")
 
@@ -54,6 +57,7 @@ class TestReview:
         assert worked.open_cases() == {}
 
     def test_a_large_invoice_needs_two_different_people(self, open_firm):
+        """R-SEC-07, R-ORC-03."""
         house = open_firm(deals=(3,))
         (deal,) = house.firm.deals
         crm = house.systems[CRM]
@@ -81,6 +85,7 @@ class TestReview:
 
 class TestPeriods:
     def test_a_closed_period_holds_the_posting_until_finance_opens_it(self, worked):
+        """R-FIN-11."""
         erp = worked.systems[ERP]
         month = f"{worked.firm.today:%b %Y}"
         (period,) = (p.id for p in erp.state.types["accountingPeriod"] if p.data["periodName"] == month)
@@ -123,6 +128,7 @@ class TestPeriods:
 
 class TestLateAndCorrected:
     def test_lines_that_come_after_a_bill_are_on_the_next_one(self, worked):
+        """R-FIN-06."""
         worked.bill(worked.firm.today - timedelta(days=1))
         worked.approval()
         worked.desk.approve_all()
@@ -152,6 +158,7 @@ class TestLateAndCorrected:
         assert worked.totals(ERP, "invoice") == {"posted": 1}
 
     def test_an_approval_taken_back_after_billing_is_a_case_with_the_credit_due(self, worked):
+        """R-CAN-08."""
         worked.bill()
         worked.approval()
         worked.desk.approve_all()
@@ -168,6 +175,7 @@ class TestLateAndCorrected:
 
 class TestPayments:
     def test_a_part_and_then_the_rest_show_in_crm_and_psa(self, worked):
+        """R-WF-15, R-FMC-19."""
         worked.bill()
         worked.approval()
         worked.desk.approve_all()
@@ -217,7 +225,10 @@ class TestDealsAgain:
 
         # then: what was made is taken back, and the engagement is active no more
         house.run_ends("activate-project", state="compensated")
-        assert house.count("select count(*) as n from engagement_state where state = 'activated' and status = 'reached'") == 0
+        assert (
+            house.count("select count(*) as n from engagement_state where state = 'activated' and status = 'reached'")
+            == 0
+        )
 
         # when: the tax code is back, and the deal is closed once more
         erp.state.touch("salesTaxItem", tax.id, itemId="GB-STD-20", externalId="GB-STD-20")

@@ -13,6 +13,7 @@ from accordant.platform.storage import DOOR, as_role
 class TestOutage:
     def test_chat_down_during_activation_leaves_one_step_pending_in_sight_and_done_later(self, house):
         # given: the chat platform does not answer
+        """R-SCN-14, R-FMC-23, R-RES-11."""
         house.systems.down(CHAT)
 
         # when
@@ -36,6 +37,7 @@ class TestOutage:
         assert house.totals(CHAT, "workspace").total() == 1
 
     def test_erp_down_during_activation_holds_it_until_the_erp_is_back(self, house):
+        """R-RES-12."""
         house.systems.down(ERP)
 
         house.win()
@@ -48,6 +50,7 @@ class TestOutage:
         assert house.open_cases() == {}
 
     def test_a_storm_of_throttling_delays_and_loses_nothing(self, house):
+        """R-FMC-24, R-RES-09."""
         for system in (CRM, PSA, ERP):
             house.systems.fault(system, "429", times=25, rate=0.5)
 
@@ -60,6 +63,7 @@ class TestOutage:
         assert house.open_cases() == {}
 
     def test_each_create_kept_without_an_answer_is_found_and_adopted(self, house):
+        """R-RES-06, R-MDM-05."""
         for system, call in (
             (PSA, "POST */workspace_groups.json"),
             (PSA, "POST */workspaces.json"),
@@ -94,6 +98,7 @@ class TestNotices:
 
     def test_a_notice_starts_the_activation_and_its_copies_start_nothing(self, rung):
         # given: the CRM sends the notice of the contract after that of the deal, and each twice
+        """R-RES-04, R-EVT-05."""
         for event in ("opportunity.closed_won", "contract.activated"):
             rung.systems.fault(CRM, "duplicate", on=event, times=None)
         rung.systems.fault(CRM, "out_of_order", on="contract.activated")
@@ -106,6 +111,7 @@ class TestNotices:
         assert rung.count("select count(*) as n from envelope") >= 1
 
     def test_a_lost_notice_is_found_by_reading_the_feed(self, open_firm):
+        """R-PAT-09."""
         house = open_firm()
         house.systems.fault(CRM, "lost_event", on="*", times=None)
 
@@ -114,5 +120,3 @@ class TestNotices:
         house.run_ends("activate-project")
         house.agrees()
         assert house.count("select count(*) as n from envelope") == 0
-
-
