@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from accordant.connectors.netsuite import NetSuiteConnector, NetSuiteSettings
 from accordant.connectors.netsuite.keys import key_of
@@ -28,7 +29,6 @@ from accordant.testing import (
     TimePostingContract,
 )
 from accordant.testing.builders import a_project, a_time_line
-
 
 
 class NetSuiteBench(SimulatedBench, ErpBench, CustomerBench, ProjectBench):
@@ -98,7 +98,9 @@ class NetSuiteBench(SimulatedBench, ErpBench, CustomerBench, ProjectBench):
 class PaymentBench(NetSuiteBench, FeedBench):
     """The same account, read two payments at a time."""
 
-    lacks = {"deletions": "a payment that is taken off an invoice leaves no trace in the account's queries (README)"}
+    lacks: ClassVar = {
+        "deletions": "a payment that is taken off an invoice leaves no trace in the account's queries (README)"
+    }
 
     def __init__(self) -> None:
         super().__init__()

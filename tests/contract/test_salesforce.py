@@ -11,19 +11,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import pytest
-
 from accordant.canonical import Customer
 from accordant.connectors.salesforce import SalesforceConnector
 from accordant.connectors.salesforce.settings import SalesforceSettings
-from accordant.kernel import AccordantError, ExternalId, Money, UnknownOutcome
+from accordant.kernel import ExternalId, Money
 from accordant.platform.http import in_process
-from accordant.ports import Absent, EngagementStatus, Found
-from accordant.simulators._shared import Document, Fault
+from accordant.ports import EngagementStatus
+from accordant.simulators._shared import Document
 from accordant.simulators.salesforce import SalesforceSimulator
 
 SYSTEM = "salesforce-main"
-FAULTS = ("429", "500", "expired_token", "timeout_before_commit", "timeout_after_commit", "half_body", "html_error")
 KEY = "cus_1#1"
 CUSTOMER = Customer(id="cus_1", name='=HYPERLINK("A|B") O\'Brien שלום 😀', country="GB", vat_number="GB1")
 STATUS = EngagementStatus(
@@ -97,61 +94,6 @@ def has_status(world):
     return int(document.facts["Engagement_State__c"] == "Ready to bill")
 
 
-async def looked_up(world, connector):
-    answer = (await connector.find_customers((KEY,)))[KEY]
-    assert isinstance(answer, Found | Absent)
-    return int(isinstance(answer, Found))
-
-
-async def read_back(world, connector):
-    return int(await connector.read_engagement_status(world.ref("Opportunity", world.deal)) == STATUS)
-
-
-WRITES = {"create": (create, keyed, looked_up), "adopt": (adopt, keyed, looked_up), "put": (put, has_status, read_back)}
-
-
-@pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-@pytest.mark.parametrize("fault", FAULTS)
-class TestWriteUnderFault:
-    def test_its_word_agrees_with_the_books(self, write, method, fault):
-        world = World.begin()
-        operation, in_books, look_up = WRITES[write]
-        world.sim.faults.arm(Fault(fault, on=f"{method} /services/data/*", options={"hang_s": 1}))
-
-        async def story(connector):
-            try:
-                await operation(world, connector)
-                said = "done"
-            except UnknownOutcome:
-                said = "unknown"
-            except AccordantError:
-                said = "not done"
-            world.sim.faults.clear()
-            return said, await look_up(world, connector)
-
-        said, found = world.run(story)
-
-        assert in_books(world) == found
-        assert said == "unknown" or (said == "done") == bool(found)
-
-    def test_once_more_after_any_outcome_it_is_there_once(self, write, method, fault):
-        world = World.begin()
-        operation, in_books, _ = WRITES[write]
-        world.sim.faults.arm(Fault(fault, on=f"{method} /services/data/*", options={"hang_s": 1}))
-
-        async def story(connector):
-            try:
-                await operation(world, connector)
-            except AccordantError:
-                await operation(world, connector)
-
-        world.run(story)
-
-        assert in_books(world) == 1
-        assert len(world.books("account")) == (2 if write == "create" else 1)
-
-
 class TestReadBack:
     def test_what_was_written_reads_the_same(self):
         world = World.begin()
@@ -166,3 +108,21 @@ class TestReadBack:
 
         assert matched.body.model_copy(update={"id": CUSTOMER.id, "currency": None}) == CUSTOMER
         assert status == STATUS
+
+
+class TestBooks:
+    def test_a_created_account_is_beside_the_one_that_was_there_an_adopted_one_is_it(self):
+        created, adopted = World.begin(), World.begin()
+
+        created.run(lambda connector: create(created, connector))
+        adopted.run(lambda connector: adopt(adopted, connector))
+
+        assert (keyed(created), len(created.books("account"))) == (1, 2)
+        assert (keyed(adopted), len(adopted.books("account"))) == (1, 1)
+
+    def test_a_status_stands_in_the_words_of_the_org(self):
+        world = World.begin()
+
+        world.run(lambda connector: put(world, connector))
+
+        assert has_status(world) == 1

@@ -50,7 +50,9 @@ class SalesforceBench(SimulatedBench, CustomerBench, StatusBench, DoorbellBench,
     async def books(self) -> list[Document]:
         kinds = {"account": "customer"}
         return [
-            Document(kinds.get(d.kind, d.kind), d.id, d.key, state=d.state, facts=d.facts | {"name": d.facts.get("Name")})
+            Document(
+                kinds.get(d.kind, d.kind), d.id, d.key, state=d.state, facts=d.facts | {"name": d.facts.get("Name")}
+            )
             for d in self.sim.books.documents()
         ]
 

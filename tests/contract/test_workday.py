@@ -18,8 +18,10 @@ from accordant.connectors.workday import WorkdayConnector
 from accordant.connectors.workday.settings import WorkdaySettings
 from accordant.kernel import AccordantError
 from accordant.platform.http import in_process
-from accordant.simulators._shared import Fault
+from accordant.platform.http.factory import InProcessTransport
+from accordant.simulators._shared import Fault, FaultPlan
 from accordant.simulators.workday import WorkdaySimulator
+from accordant.testing.faults import WIRE_FAULTS, DisturbedTransport
 
 SYSTEM = "workday-main"
 FAULTS = ("429", "500", "expired_token", "timeout_before_commit", "timeout_after_commit", "half_body", "html_error")
@@ -34,6 +36,7 @@ class World:
     def __init__(self) -> None:
         self.sim = WorkdaySimulator()
         self.force = self.sim.force
+        self.plan = FaultPlan()
         for id, kind in (("UK01", "COMPANY"), ("CC-1", "COST_CENTER"), ("CC-2", "COST_CENTER")):
             self.force.organization(id, id, kind)
         for id in ("LON", "BER"):
@@ -60,7 +63,8 @@ class World:
                 history_from=FIRST_DAY,
                 page_size=2,
             )
-            connector = WorkdayConnector(SYSTEM, connection, in_process(self.sim.app, timeout_s=0.15))
+            wire = DisturbedTransport(InProcessTransport(self.sim.app), self.plan)
+            connector = WorkdayConnector(SYSTEM, connection, in_process(self.sim.app, timeout_s=30, transport=wire))
             more = True
             while more:
                 try:
@@ -115,9 +119,11 @@ def a_firm() -> World:
 class TestFeedUnderFault:
     def test_ends_with_the_tenants_truth_whichever_call_fails(self, fault, place):
         world = a_firm()
-        world.sim.faults.arm(Fault(fault, on="POST *", after=place, times=4, options={"hang_s": 1}))
+        plan = world.plan if fault in WIRE_FAULTS else world.sim.faults
+        plan.arm(Fault(fault, on="POST *", after=place, times=4))
 
         world.read(stubborn=True)
+        world.plan.clear()
         world.sim.faults.clear()
 
         world.require_agreement()

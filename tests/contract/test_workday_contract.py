@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import ClassVar
 
 from accordant.connectors.workday import WorkdayConnector
 from accordant.connectors.workday.settings import WorkdaySettings
@@ -14,7 +15,7 @@ from accordant.testing import ConnectorContract, FeedBench, SimulatedBench, Work
 class WorkdayBench(SimulatedBench, FeedBench):
     """A tenant with its reference data, read two workers at a time."""
 
-    lacks = {
+    lacks: ClassVar = {
         "deletions": "a worker is never deleted; a hire that is rescinded comes as inactive from its first day",
         "drift": "answers are XML under a versioned schema, to which the tenant adds nothing",
     }
@@ -45,9 +46,7 @@ class WorkdayBench(SimulatedBench, FeedBench):
         self.hired += 1
         number = f"2100{self.hired}"
         facts = {"first_name": "Ada", "last_name": name, "company": "UK01", "email": ""}
-        self.sim.force.hire(
-            number, date(2025, 3, 1), cost_center="CC-1", location="LON", job_profile="CONS", **facts
-        )
+        self.sim.force.hire(number, date(2025, 3, 1), cost_center="CC-1", location="LON", job_profile="CONS", **facts)
         return f"Employee_ID={number}"
 
     async def touch(self, id: str) -> None:

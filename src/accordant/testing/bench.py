@@ -65,9 +65,13 @@ class Bench(ABC):
         """Return a key for this bench: the same for the same name, and nobody else's."""
         return f"{name}#1"
 
+    def plain(self, text: str) -> str:
+        """Return a key or text without what tells this bench from others."""
+        return text
+
     @abstractmethod
     def fault(self, name: str, on: str = "", **plan: Any) -> Fault:
-        """Arm a fault on the calls of a pattern, `calls` by default; `times`, `after`, `rate`, `options` as in `Fault`."""
+        """Arm a fault on the calls of a pattern, `calls` by default; the plan is `times`, `after` … as in `Fault`."""
 
     @abstractmethod
     def calm(self) -> None:
@@ -87,7 +91,8 @@ class Bench(ABC):
         return found
 
     async def audit(self) -> None:
-        """Raise AssertionError when the system's own books do not balance; nothing for a system without ledger."""
+        """Raise AssertionError when the system's own ledger does not balance; most systems have none."""
+        return
 
 
 class SimulatedBench(Bench):
@@ -111,7 +116,7 @@ class SimulatedBench(Bench):
     def fault(self, name: str, on: str = "", **plan: Any) -> Fault:
         """Arm a fault; those of the wire strike on the way, all others in the simulator, in its vendor's words."""
         plans = self._plan if name in WIRE_FAULTS else self.sim.faults
-        return plans.arm(Fault(name, on=on or self.calls, **plan))  # type: ignore[no-any-return]  # sim is of any vendor
+        return plans.arm(Fault(name, on=on or self.calls, **plan))
 
     def calm(self) -> None:
         """Remove every fault."""
@@ -154,7 +159,7 @@ class ErpBench(Bench):
 
     @abstractmethod
     async def engagement(self, currency: str = "") -> tuple[ExternalId, ExternalId]:
-        """Return a customer, billable in the currency, and a project of his with a task `T/1` and agreed billing rules."""
+        """Return a customer, billable in the currency, and his project with a task `T/1` and agreed billing rules."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -175,10 +180,12 @@ class FeedBench(Bench):
     Attributes:
         page_size: how many records the connector reads per page; as few as it lets.
         overlap: how far back a new round looks; records older than that do not come again.
+        start: where reading begins; later than the beginning where a real system holds the records of other benches.
     """
 
     page_size: ClassVar[int] = 2
     overlap: ClassVar[timedelta] = timedelta(minutes=5)
+    start: str | None = None
 
     @abstractmethod
     async def page(self, watermark: str | None) -> FeedPage[Any]:

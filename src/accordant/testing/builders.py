@@ -1,6 +1,6 @@
 """Builders of what flows hand to connectors: every field has a default, and any field may be given.
 
-    a_contract(billing="milestone")      an_invoice(lines=3, currency="JPY")      a_project(name=HOSTILE_NAMES["rtl"])
+a_contract(billing="milestone")      an_invoice(lines=3, currency="JPY")      a_project(name=HOSTILE_NAMES["rtl"])
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def a_customer(**fields: Any) -> Customer:
 
 def a_contract(billing: BillingMethod | str = "time_and_materials", currency: str = "GBP", **fields: Any) -> Contract:
     """Return approved terms of a billing method, with what that method needs."""
-    terms: dict[str, Any] = {
+    special: dict[str, dict[str, Any]] = {
         "capped": {"cap": Money.of(50_000, currency)},
         "fixed_fee": {"fixed_fee": Money.of(50_000, currency)},
         "retainer": {"retainer": Money.of(5_000, currency)},
         "milestone": {"milestones": (a_milestone(currency=currency), a_milestone("M2", 20_000, currency))},
-    }.get(str(billing), {})
+    }
     given: dict[str, Any] = {
         "id": "con_1",
         "customer_id": "cus_1",
@@ -77,7 +77,7 @@ def a_contract(billing: BillingMethod | str = "time_and_materials", currency: st
         "po_number": "PO-7",
         "payment_terms_days": 30,
     }
-    return Contract(**given | terms | fields)
+    return Contract(**given | special.get(str(billing), {}) | fields)
 
 
 def a_milestone(code: str = "M1", amount: int = 10_000, currency: str = "GBP", **fields: Any) -> Milestone:

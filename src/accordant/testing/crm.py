@@ -44,7 +44,9 @@ class CustomerBench(Bench):
 
 async def _create(bench: CustomerBench, _: Any) -> None:
     customer = a_customer(name=HOSTILE)
-    await bench.connector.create_customer(customer, entity=bench.entity, currency=bench.currency, key=bench.key("cus_1"))
+    await bench.connector.create_customer(
+        customer, entity=bench.entity, currency=bench.currency, key=bench.key("cus_1")
+    )
 
 
 async def _adopt(bench: CustomerBench, ref: ExternalId) -> None:
@@ -265,7 +267,9 @@ class DealDoorbellContract(ContractSuite):
         assert bench.connector.acknowledgement()[0]
 
     @check()
-    @pytest.mark.parametrize("body", [b"", b"{}", b"<a/>", b"<a", b"\xff\xfe", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'])
+    @pytest.mark.parametrize(
+        "body", [b"", b"{}", b"<a/>", b"<a", b"\xff\xfe", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>']
+    )
     async def test_what_is_no_notification_is_refused(self, bench: DoorbellBench, body: bytes) -> None:
         """Garbage is InvalidInput."""
         with pytest.raises(InvalidInput):

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
@@ -127,7 +128,7 @@ async def _are_posted(bench: ErpBench, engagement: Engagement) -> bool:
 
 
 class TimePostingContract(EffectContract):
-    """What `TimePosting` promises. The books show time as `time_bill`, with its source, hours and, if priced, amount."""
+    """What `TimePosting` promises. The books show time as `time_bill`, with its source and hours."""
 
     capability = TimePosting
     writes: ClassVar = {"post_time": Write(_post_lines, _are_posted, lambda bench: bench.engagement())}
@@ -255,7 +256,7 @@ async def _times_posted(bench: ErpBench, keys: Any) -> dict[str, int]:
 
 
 def _invoice(bench: ErpBench, *amounts: str, currency: str = "", **fields: Any) -> Any:
-    given = {"invoice_on": bench.today, "entity": bench.entity, "tax_code": bench.tax_code} | fields
+    given: dict[str, Any] = {"invoice_on": bench.today, "entity": bench.entity, "tax_code": bench.tax_code} | fields
     return an_invoice(*amounts, currency=currency or bench.currency, **given)
 
 
@@ -294,12 +295,14 @@ async def _is_gone(bench: ErpBench, _: Any) -> bool:
 
 
 class InvoicePostingContract(EffectContract):
-    """What `InvoicePosting` promises. The books show invoices as `invoice`: amount without tax, state draft or posted."""
+    """What `InvoicePosting` promises. The books show invoices as `invoice`, with the amount without tax."""
 
     capability = InvoicePosting
     writes: ClassVar = {
         "draft_invoice": Write(
-            lambda bench, stage: _draft(bench, stage, description=HOSTILE), _is_drafted, lambda bench: bench.engagement()
+            lambda bench, stage: _draft(bench, stage, description=HOSTILE),
+            _is_drafted,
+            lambda bench: bench.engagement(),
         ),
         "post_invoice": Write(_post, _is_posted, _drafted),
         "delete_draft": Write(_delete, _is_gone, _drafted),
@@ -386,7 +389,9 @@ class InvoicePostingContract(EffectContract):
         assert (await bench.connector.fetch_invoice(draft.ref)).state is InvoiceState.DRAFT
 
     @check("reopen")
-    async def test_a_draft_that_a_closed_period_refused_is_posted_once_the_period_is_open(self, bench: ErpBench) -> None:
+    async def test_a_draft_that_a_closed_period_refused_is_posted_once_the_period_is_open(
+        self, bench: ErpBench
+    ) -> None:
         """The refusal left nothing behind."""
         draft = await _draft(bench, await bench.engagement(), invoice_on=bench.closing_day)
         await bench.close()
@@ -479,7 +484,7 @@ class PeriodCalendarContract(ContractSuite):
 
         assert bench.closing_day in periods[0].period
         assert {period.entity for period in periods} == {bench.entity}
-        for earlier, later in zip(periods, periods[1:], strict=False):
+        for earlier, later in pairwise(periods):
             assert later.period.start_on == earlier.period.end_on + timedelta(days=1)
         assert [period.is_open for period in periods if bench.today in period.period] == [True]
 

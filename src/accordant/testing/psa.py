@@ -39,7 +39,7 @@ class ProjectBench(Bench):
 
     def kept(self, name: str) -> str:
         """Return a name as the system keeps it."""
-        return name.translate(str.maketrans(self.forbidden))
+        return "".join(self.forbidden.get(letter, letter) for letter in name)
 
 
 def _project(bench: ProjectBench, name: str = HOSTILE, **fields: Any) -> Any:
@@ -49,9 +49,7 @@ def _project(bench: ProjectBench, name: str = HOSTILE, **fields: Any) -> Any:
 
 async def _create(bench: ProjectBench, customer: ExternalId) -> Any:
     tasks = (a_task(name=HOSTILE), a_task("T2", name="Go-live"))
-    return await bench.connector.create_project(
-        _project(bench, tasks=tasks), customer=customer, key=bench.key("prj_1")
-    )
+    return await bench.connector.create_project(_project(bench, tasks=tasks), customer=customer, key=bench.key("prj_1"))
 
 
 async def _is_there(bench: ProjectBench, _: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What every connector owes, whatever it can do: its files, an honest manifest, a probe, and a calm way through trouble."""
+"""What every connector owes: its files, an honest manifest, a probe, and a calm way through trouble."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import pytest
 
 from accordant.kernel import AccordantError, UnknownOutcome
 from accordant.ports import Absent, Failed, Found, LookUp, Permission, Port, effects_of, level_of
+from accordant.simulators._shared import Document
 from accordant.testing.bench import Bench
 
 Story = Callable[..., Awaitable[None]]
@@ -87,7 +88,9 @@ class ContractSuite(ABC):
     @classmethod
     def checks(cls) -> tuple[str, ...]:
         """Return the names of the checks, sorted."""
-        return tuple(sorted(name for name, _ in inspect.getmembers(cls, inspect.isfunction) if name.startswith("test_")))
+        return tuple(
+            sorted(name for name, _ in inspect.getmembers(cls, inspect.isfunction) if name.startswith("test_"))
+        )
 
 
 async def nothing(_: Any) -> None:
@@ -234,10 +237,14 @@ class EffectContract(ContractSuite):
 async def _seen(bench: Bench) -> Books:
     """Return the books in an order of their own, without the system's ids."""
     rows = [
-        (d.kind, d.key, d.source, d.entity, d.currency, d.amount, d.quantity, d.state, sorted(d.facts.items(), key=str))
+        (d.kind, bench.plain(d.key), d.source, d.entity, d.currency, d.amount, d.quantity, d.state, _facts(d))
         for d in await bench.books()
     ]
     return sorted(rows, key=str)
+
+
+def _facts(document: Document) -> list[tuple[str, Any]]:
+    return sorted(document.facts.items(), key=str)
 
 
 def is_found(answers: LookUp, *keys: str) -> bool:

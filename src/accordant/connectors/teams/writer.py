@@ -13,7 +13,7 @@ from accordant.connectors.teams.errors import (
 )
 from accordant.connectors.teams.payloads import BINDS, MESSAGE, TEAM, card_activity, group_body, is_team, nickname
 from accordant.connectors.teams.reader import WorkspaceReader
-from accordant.kernel import ExternalId, KeyConflict, NotFound, Rejected
+from accordant.kernel import ExternalId, KeyConflict, NotFound, Rejected, Retryable
 from accordant.ports import Card, Found, WorkspaceRequest, Written
 
 
@@ -54,11 +54,18 @@ class WorkspaceWriter(WorkspaceReader):
             if await self._client.is_archived(team_id, operation="archive_workspace"):
                 return done
             await self._client.archive(team_id, key=key)
-            if not await self._client.is_archived(team_id, operation="archive_workspace"):
+            if not await self._is_archived_now(team_id, key):
                 raise still_archiving(key)
         except NotFound:
             return done
         return done
+
+    async def _is_archived_now(self, team_id: str, key: str) -> bool:
+        """Look whether the order was carried out; the order stands, even when nobody answers now."""
+        try:
+            return await self._client.is_archived(team_id, operation="archive_workspace")
+        except Retryable as error:
+            raise still_archiving(key) from error
 
     async def post_card(self, workspace: ExternalId, card: Card, *, key: str) -> Written:
         """Post the card by our bot in the team's first channel, unless it is there; the bot is installed on demand."""
