@@ -10,12 +10,13 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
+QUICK = ("tests/unit/kernel", "tests/unit/process", "tests/architecture")
 GATES = {
     "format": [BIN / "ruff", "format", "--check", "-q", "."],
     "lint": [BIN / "ruff", "check", "-q", "."],
     "types": [BIN / "mypy"],
     "ladder": [BIN / "lint-imports", "--config", "importlinter.toml", "--no-cache"],
-    "unit tests": [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "tests/unit/kernel", "tests/architecture"],
+    "unit tests": [sys.executable, "-m", "pytest", "-q", "-x", *QUICK],
 }
 
 

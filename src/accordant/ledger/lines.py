@@ -135,8 +135,8 @@ def take(row: Any, part: Part, left: tuple[Decimal, int], *, over: str) -> Share
     if not (_within(share.quantity, left_q) and _within(Decimal(share.minor), Decimal(left_m))):
         raise rejected(
             over,
-            f"{share.quantity.normalize():f} ({share.amount}) of line {row.id} of contract {row.contract_id} was asked for, "
-            f"{left_q.normalize():f} ({Money.from_minor(left_m, row.currency)}) is left.",
+            f"{share.quantity.normalize():f} ({share.amount}) of line {row.id} of contract {row.contract_id} "
+            f"was asked for, {left_q.normalize():f} ({Money.from_minor(left_m, row.currency)}) is left.",
         )
     if not share.quantity and not share.minor:
         raise rejected("ledger.nothing_open", f"Nothing is left of line {row.id} of contract {row.contract_id}.")
@@ -149,7 +149,8 @@ def take_open(row: Any, part: Part) -> Share:
         due = Money.from_minor(row.over_m, row.currency)
         raise rejected(
             "ledger.over_billed",
-            f"Line {row.id} of contract {row.contract_id} is over-billed: a credit of {row.over_q.normalize():f} ({due}) is due.",
+            f"Line {row.id} of contract {row.contract_id} is over-billed: "
+            f"a credit of {row.over_q.normalize():f} ({due}) is due.",
         )
     return take(row, part, (row.open_q, row.open_m), over="ledger.over_billed")
 

@@ -5,7 +5,6 @@ Source: "OAuth 2.0 Client Credentials Flow", vendor's help section_162755359851,
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from accordant.connectors.netsuite.settings import NetSuiteSettings
 from accordant.kernel import Clock, InvalidInput, Rejected, SystemClock, Unavailable
-from accordant.platform.http import BearerAuth, Token
+from accordant.platform.http import BearerAuth, Token, login_answer
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
 
@@ -72,8 +71,8 @@ def _granted(answer: httpx2.Response, system: str) -> dict[str, Any]:
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The account's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = dict(json.loads(answer.content))
-    except (TypeError, ValueError) as error:
+        body = login_answer(answer.content)
+    except ValueError as error:
         raise Unavailable("The account's login answered with something that is no JSON object.", **facts) from error
     if answer.status_code >= 300 or "access_token" not in body:
         raise Rejected(
