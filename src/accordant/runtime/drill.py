@@ -135,7 +135,8 @@ class _CrashDrill:
         self._random = Random(plan.seed)  # noqa: S311 - a drill must repeat itself
         self._schedule = self._shuffled()
         self._histogram: Counter[str] = Counter()
-        self._armed: dict[str, tuple[str, float]] = {}
+        self._armed: dict[str, str] = {}
+        self._born: dict[str, float] = {}
         self._hurt: dict[str, float] = {}
         self._recovered: list[float] = []
         self._until = time.monotonic() + plan.limit_s
@@ -171,20 +172,28 @@ class _CrashDrill:
             return self._supervisor.worker("worker")
         point = self._schedule.pop()
         child = self._supervisor.worker("worker", ACCORDANT_CRASH_AT=f"{point}:{self._random.randint(1, 3)}")
-        self._armed[child.pid_text] = (point, time.monotonic() + _PATIENCE_S)
+        self._armed[child.pid_text] = point
         return child
+
+    def _note_births(self) -> None:
+        """Note since when workers work: a start may take long on a busy machine, and kills nothing in hand."""
+        with self._database.begin() as connection:
+            for row in rows(connection, "select id from executor where reaped_at is null"):
+                self._born.setdefault(row.id.split("-")[-2], time.monotonic())
 
     async def _kill(self, workers: list[Child]) -> None:
         while sum(self._histogram.values()) < self._plan.kills and time.monotonic() < self._until:
             for place, child in enumerate(workers):
-                point, patience = self._armed.get(child.pid_text, ("", time.monotonic() + 1))
-                if child.is_alive and point and time.monotonic() > patience:
+                point = self._armed.get(child.pid_text, "")
+                born = self._born.get(child.pid_text)
+                if child.is_alive and point and born and time.monotonic() - born > _PATIENCE_S:
                     child.kill()
                     point = _EVERYWHERE
                 if not child.is_alive:
                     await asyncio.to_thread(self._mark, child.pid, point or _EVERYWHERE)
                     self._supervisor.children.remove(child)
                     workers[place] = self._begin()
+            await asyncio.to_thread(self._note_births)
             await asyncio.to_thread(self._watch_recovery)
             await asyncio.sleep(0.05)
 
