@@ -1,4 +1,4 @@
-"""Workers die with work in hand; the systems' own books say what that did, with every protection on and with one off."""
+"""Workers die with work in hand; the systems' own books say what that did, with every protection on and one off."""
 
 from __future__ import annotations
 

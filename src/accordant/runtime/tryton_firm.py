@@ -163,7 +163,7 @@ def with_tryton(document: dict[str, Any], server: TrytonServer) -> dict[str, Any
             "database": server.database,
             "user": INTEGRATION,
             "unassigned": provision.UNASSIGNED,
-            "settle_s": 3,
+            "settle_s": 20,
         },
         "limits": {"concurrency": 2},
     }
