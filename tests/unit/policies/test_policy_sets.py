@@ -228,8 +228,10 @@ class TestDemoPolicies:
         assert {table.id for region, table in demo.tables if not region} == {
             "billing-terms",
             "deal-completeness",
+            "group-rates",
             "invoice-approval",
             "project-template",
+            "project-wbs",
             "tax-treatment",
             "time-line-limits",
         }
