@@ -5,7 +5,6 @@ Source: fact sheet on Workday, section 1.3, checked 2026-11-20.
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ import httpx2
 
 from accordant.connectors.workday.settings import WorkdaySettings
 from accordant.kernel import Clock, ContractDrift, Rejected, SystemClock, Unavailable
-from accordant.platform.http import BearerAuth, Token
+from accordant.platform.http import BearerAuth, Token, login_answer
 
 
 def bearer_auth(settings: WorkdaySettings, *, system: str, clock: Clock | None = None) -> BearerAuth:
@@ -36,7 +35,7 @@ def _token(answer: httpx2.Response, system: str) -> tuple[str, int]:
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The tenant's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = dict(json.loads(answer.content))
+        body = login_answer(answer.content)
         if answer.status_code < 300:
             return str(body["access_token"]), int(body["expires_in"])
     except (ValueError, KeyError, TypeError) as error:

@@ -5,7 +5,7 @@ What a vendor's codes mean belongs to its connector; what a business does about 
 
 import logging
 
-from accordant.platform.http.auth import Auth, BearerAuth, Token
+from accordant.platform.http.auth import Auth, BearerAuth, Token, login_answer
 from accordant.platform.http.breaker import BREAKER_OPEN, Breaker, BreakerChange, LocalBreaker
 from accordant.platform.http.client import HttpClient, trace_headers
 from accordant.platform.http.factory import HttpFactory, in_process
@@ -48,6 +48,7 @@ __all__ = [
     "in_process",
     "list_breakers",
     "list_lanes",
+    "login_answer",
     "retry_after_s",
     "trace_headers",
 ]

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx2
 
 from accordant.kernel import Clock, SystemClock
+
+
+def login_answer(content: bytes) -> dict[str, Any]:
+    """Return the JSON object that a login answered with; ValueError when it is none."""
+    body = json.loads(content)
+    if not isinstance(body, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - the same verdict as for a body that is no JSON
+    return body
 
 
 class Auth(Protocol):

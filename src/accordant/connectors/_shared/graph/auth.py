@@ -5,7 +5,6 @@ Source: "OAuth 2.0 client credentials flow on the Microsoft identity platform", 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import httpx2
 
 from accordant.kernel import Clock, ContractDrift, Rejected, SystemClock, Unavailable
-from accordant.platform.http import BearerAuth, Token
+from accordant.platform.http import BearerAuth, Token, login_answer
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 BOT_SCOPE = "https://api.botframework.com/.default"
@@ -62,7 +61,7 @@ def _token(answer: httpx2.Response, system: str) -> tuple[str, int]:
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The tenant's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = dict(json.loads(answer.content))
+        body = login_answer(answer.content)
         if answer.status_code < 300:
             return str(body["access_token"]), int(body["expires_in"])
     except (ValueError, KeyError, TypeError) as error:

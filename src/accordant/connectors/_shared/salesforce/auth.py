@@ -5,7 +5,6 @@ Source: "OAuth 2.0 Client Credentials Flow" and "OAuth 2.0 JWT Bearer Flow" in t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from accordant.kernel import Clock, ContractDrift, Rejected, SystemClock, Unavailable
-from accordant.platform.http import BearerAuth, Token
+from accordant.platform.http import BearerAuth, Token, login_answer
 
 _TOKEN_PATH = "services/oauth2/token"  # noqa: S105 - a path
 _ASSERTION_S = 180  # the vendor allows five minutes; three leave room for clocks that differ
@@ -84,8 +83,8 @@ def _token(answer: httpx2.Response, base_url: httpx2.URL, system: str) -> Token:
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable("The org's login does not answer.", detail={"status": answer.status_code}, **facts)
     try:
-        body = dict(json.loads(answer.content))
-    except (TypeError, ValueError) as error:
+        body = login_answer(answer.content)
+    except ValueError as error:
         raise Unavailable("The org's login answered with something that is no JSON object.", **facts) from error
     if answer.status_code >= 300:
         raise Rejected(
