@@ -255,7 +255,8 @@ class Run:
         """Return the record of a canonical object in a system, or None."""
 
         def look(connection: Connection) -> str | None:
-            return next((str(x.ref) for x in masterdata.external_ids(connection, id) if x.ref.system == system), None)
+            known = masterdata.external_ids(connection, id)
+            return next((str(x.ref) for x in known if x.ref.system == system and x.until is None), None)
 
         ref = await self.read(f"external:{system}:{id}", look)
         return None if ref is None else ExternalId.parse(ref)
@@ -375,7 +376,14 @@ class Run:
         system = written.ref.system
         await self.effect(operation, written.ref, key=f"{written.ref}/undo")
         generation = await self._db(_generation_of, system, of.__name__, key)
-        await self._db(mark_undone, system, of.__name__, key, generation)
+
+        def forget(connection: Connection) -> None:
+            require_hold(connection, self._taken)
+            mark_undone(connection, system, of.__name__, key, generation)
+            if masterdata.find(connection, [written.ref]):
+                masterdata.end(connection, written.ref, datetime.now(UTC))
+
+        await self._db(forget)
         await self._note("undo", of.__name__, {"system": system, "ref": str(written.ref)})
 
     def stop(self, answer: Dismissed) -> None:

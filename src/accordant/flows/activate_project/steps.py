@@ -16,7 +16,7 @@ from accordant.cases import Action, Ask, DoneByHand, Stage
 from accordant.flows.activate_project.models import Accounts, ActivateProject, Activation, Places, Sold
 from accordant.flows.open_workspace import OpenWorkspace
 from accordant.kernel import ExternalId, Money, Rejected, total
-from accordant.platform.storage import maybe, rows
+from accordant.platform.storage import maybe, one, rows
 from accordant.ports import (
     BillingRules,
     BillingSetup,
@@ -330,7 +330,7 @@ async def plan_project(run: Run, sold: Sold, template: str) -> Project:
         raise Rejected("The contract has no billing method.", code="contract.no_method", correlation_id=contract.id)
     project = Project(
         id=project_id,
-        code=f"{run.entity.upper()}-{project_id[-6:].upper()}",
+        code=await _project_code(run, project_id),
         name=sold.deal.name,
         customer_id=sold.customer.id,
         contract_id=contract.id,
@@ -345,6 +345,18 @@ async def plan_project(run: Run, sold: Sold, template: str) -> Project:
     )
     await run.save(project)
     return project
+
+
+async def _project_code(run: Run, project_id: str) -> str:
+    """Return the code that people know the project by; one that was withdrawn keeps its own, as systems demand."""
+
+    def withdrawn(connection: Connection) -> int:
+        sql = "select count(distinct generation) as n from effect where base = :id and state = 'undone'"
+        return int(one(connection, sql, id=project_id).n)
+
+    earlier = await run.read("withdrawn", withdrawn)
+    code = f"{run.entity.upper()}-{project_id[-6:].upper()}"
+    return f"{code}-{earlier + 1}" if earlier else code
 
 
 async def _breakdown(run: Run, contract: Contract, template: str) -> tuple[Task, ...]:
