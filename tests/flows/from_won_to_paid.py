@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from firm import ERP, PSA, House
+from firm import CHAT, CRM, ERP, PSA, House
 
 STEPS = Path(__file__).parent / "steps.json"
 FLOWS = ("activate-project", "open-workspace", "time-to-bill", "invoice-cycle", "payment-status")
 _READS = ("/oauth2/", "/token", "/suiteql", "/login")
 _AN_ID = re.compile(r"^(?!v\d+(\.\d+)?$)(?!oauth2$).*\d.*$|^eid:.*$")
-_SLACK_S = 0.02  # between the database's clock and ours
 
 
 @dataclass(frozen=True, order=True)
@@ -43,18 +42,23 @@ def keep_steps(steps: list[Step]) -> None:
 
 
 def steps_of(house: House) -> list[Step]:
-    """Return the writes that a finished story made, from its effects and the systems' own logs of calls."""
-    found = set()
-    for effect in house.rows(
+    """Return the writes that a finished story made, from its effects and the systems' own logs of calls.
+
+    Of operations that were under way on one system at once, the youngest is named.
+    """
+    effects = house.rows(
         """select e.system, e.operation, extract(epoch from e.intent_at)::float as since,
                   extract(epoch from e.ended_at)::float as until, r.flow
-           from effect e join run r on r.id = e.run_id where e.state = 'done'"""
-    ):
-        for call, start, _, status in house.systems[effect.system].calls:
-            is_its_own = effect.since - _SLACK_S <= start <= effect.until
-            if is_its_own and status < 400 and _is_write(call):
-                found.add(Step(effect.flow, effect.system, effect.operation, _pattern(call)))
-    return sorted(found)
+           from effect e join run r on r.id = e.run_id where e.state = 'done' order by e.intent_at desc"""
+    )
+    found: dict[tuple[str, str, str], Step] = {}
+    for system in (CRM, PSA, ERP, CHAT):
+        for call, start, _, status in house.systems[system].calls:
+            about = next((e for e in effects if e.system == system and e.since <= start <= e.until), None)
+            if about and status < 400 and _is_write(call):
+                step = Step(about.flow, system, about.operation, _pattern(call))
+                found.setdefault((step.flow, step.system, step.call), step)
+    return sorted(found.values())
 
 
 def _is_write(call: str) -> bool:

@@ -80,6 +80,7 @@ class Loop:
 
     def close(self) -> None:
         """End the loop and its thread."""
+        asyncio.run_coroutine_threadsafe(_cancel_the_rest(), self.loop).result(PATIENCE_S)
         self.do(self.loop.shutdown_default_executor())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -175,7 +176,7 @@ class House:
         for name, system in document["systems"].items():
             system["url"] = self.systems.estate.addresses[name] + urlsplit(system["url"]).path
             system["settings"] = {**system.get("settings", {}), **self.systems.estate.settings[name]}
-            if "settle_s" in system["settings"]:
+            if name in (CRM, PSA, ERP, CHAT):
                 system["settings"]["settle_s"] = SETTLE_S
         file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
@@ -422,6 +423,14 @@ def open_house(url: URL, folder: Path, firm: Firm | None = None, **options: Any)
         house.close()
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
+
+
+async def _cancel_the_rest() -> None:
+    """End what still runs on this loop, as `asyncio.run` does."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 def _place(port: int = 0) -> socket.socket:
