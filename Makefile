@@ -32,6 +32,11 @@ test: $(READY) browser tryton  ## Every test: units, contracts, scenarios, crash
 proof: $(READY) browser tryton ## The whole step × fault matrix and the long drills
 	@ACCORDANT_PROOF=1 $(BIN)/python -m pytest -n auto -q tests
 
+connectors: $(READY) tryton ## Compute what each connector may do from the contract suites it passes
+	@$(BIN)/python -m pytest -q -n auto -p accordant.testing.plugin \
+		--permissions src/accordant/connectors/permissions.json tests/contract; status=$$?; \
+	$(BIN)/accordant connectors; exit $$status
+
 bench: $(READY)  ## Speed and memory, as ratios against the bare work
 	@$(BIN)/accordant bench $(ARGS)
 
@@ -53,4 +58,4 @@ lock:            ## Resolve requirements.lock and constraints.txt anew (needs uv
 clean:           ## Remove what was built; keeps the databases under var/
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup demo check test proof bench report fix tryton browser lock clean
+.PHONY: help setup demo check test proof connectors bench report fix tryton browser lock clean

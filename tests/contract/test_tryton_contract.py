@@ -20,7 +20,7 @@ from accordant.connectors.tryton.keys import read_notes, uuid_of
 from accordant.connectors.tryton.provision import UNASSIGNED
 from accordant.connectors.tryton.reader import KEY_PREFIX
 from accordant.kernel import ExternalId
-from accordant.platform.http import HttpClient
+from accordant.platform.http import Auth, HttpClient
 from accordant.ports import FeedPage
 from accordant.runtime.tryton_firm import BANK_DESK, INTEGRATION, SYSTEM, TrytonFirm, books_of, tryton_firm
 from accordant.runtime.tryton_server import TrytonHome
@@ -67,6 +67,12 @@ def tryton(firm: Firm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try
         yield running
 
 
+@pytest.fixture(scope="session")
+def sessions() -> dict[str, Auth]:
+    """The integration's login, shared by all benches."""
+    return {}
+
+
 class TrytonBench(ErpBench, CustomerBench, ProjectBench):
     """A login of its own on the one server; keys carry the bench's number, so that its books can be told apart."""
 
@@ -84,7 +90,8 @@ class TrytonBench(ErpBench, CustomerBench, ProjectBench):
         "clock": "the server's clock is the machine's and cannot be moved",
     }
 
-    def __init__(self, running: TrytonFirm, firm: Firm) -> None:
+    def __init__(self, running: TrytonFirm, firm: Firm, sessions: dict[str, Auth]) -> None:
+        self.sessions = sessions
         self.mark = f"x{next(_serial)}x"
         self.running, self.firm = running, firm
         self.today = firm.today
@@ -100,6 +107,7 @@ class TrytonBench(ErpBench, CustomerBench, ProjectBench):
         self.strangers: list[int] = []
 
     def http(self, *, system, base_url, auth, classify, **_) -> HttpClient:
+        auth = self.sessions.setdefault("integration", auth)  # checking a password takes long on purpose
         quick = stamina.AsyncRetryingCaller(attempts=3, wait_initial=0.001, wait_max=0.002, wait_jitter=0.001)
         return HttpClient(
             system=system, base_url=base_url, auth=auth, classify=classify, transport=self.wire, retrying=quick
@@ -289,11 +297,11 @@ class OnTryton:
     strikes = STRIKES if os.environ.get("ACCORDANT_PROOF") else {name: STRIKES[name] for name in QUICK}
 
     @pytest.fixture(autouse=True)
-    def _running(self, tryton: TrytonFirm, firm: Firm) -> None:
-        self.running, self.firm = tryton, firm
+    def _running(self, tryton: TrytonFirm, firm: Firm, sessions: dict[str, Auth]) -> None:
+        self.running, self.firm, self.sessions = tryton, firm, sessions
 
     def bench(self) -> TrytonBench:
-        return TrytonBench(self.running, self.firm)
+        return TrytonBench(self.running, self.firm, self.sessions)
 
 
 class TestConnector(OnTryton, ConnectorContract): ...
@@ -319,4 +327,4 @@ class TestPeriodCalendar(OnTryton, PeriodCalendarContract): ...
 
 class TestPaymentFeed(OnTryton, PaymentFeedContract):
     def bench(self) -> PaymentBench:
-        return PaymentBench(self.running, self.firm)
+        return PaymentBench(self.running, self.firm, self.sessions)

@@ -79,6 +79,21 @@ def check(estate: Annotated[Path, typer.Argument(help="Folder of the estate.")] 
 
 
 @app.command()
+def connectors() -> None:
+    """Show what each connector may do, as its contract tests have shown, and what is missing for more."""
+    from accordant.runtime.connections import CONNECTORS
+    from accordant.runtime.permissions import standing_of
+
+    for name in sorted(CONNECTORS):
+        standing = standing_of(name)
+        print(f"{name:12}{standing.permission}")
+        for line in standing.missing:
+            print(f"{'':12}missing: {line}")
+        for reason in standing.not_applicable:
+            print(f"{'':12}not applicable: {reason}")
+
+
+@app.command()
 def worker() -> None:
     """Run flows and read feeds until stopped; start as many as you like on one database."""
     from accordant.runtime.settings import Settings

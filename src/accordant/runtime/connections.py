@@ -15,6 +15,7 @@ from accordant.kernel import InvalidInput, NotFound
 from accordant.platform.http import Auth, Classify, HttpClient, HttpFactory, Limits, SharedBreaker, SharedLane
 from accordant.platform.storage import Database
 from accordant.ports import Port
+from accordant.runtime.permissions import Standing, standing_of, within
 
 P = TypeVar("P", bound=Port)
 
@@ -36,12 +37,16 @@ class Connections:
         estate: systems, routing and references to secrets.
         folder: the estate's folder, for `file:` secrets.
         http: makes the client of a system.
+        standing: says what a connector may do, by its name; whatever goes beyond is refused.
     """
 
-    def __init__(self, estate: Estate, folder: Path, http: HttpFactory) -> None:
+    def __init__(
+        self, estate: Estate, folder: Path, http: HttpFactory, standing: Callable[[str], Standing] = standing_of
+    ) -> None:
         self._estate = estate
         self._folder = folder
         self._http = http
+        self._standing = standing
         self._built: dict[str, Any] = {}
 
     def port(self, capability: type[P], role: str, entity: str, on: date) -> P:
@@ -92,7 +97,8 @@ class Connections:
             )
         package = f"accordant.connectors.{system.connector}"
         connector = getattr(importlib.import_module(package), CONNECTORS[system.connector])
-        return connector(id, self._settings(id, system, f"{package}.settings"), self._http)
+        permitted = within(connector, self._standing(system.connector).permission)
+        return permitted(id, self._settings(id, system, f"{package}.settings"), self._http)
 
     def _settings(self, id: str, system: System, module: str) -> BaseModel:
         """Read the connector's settings from the estate; secrets are fetched here and nowhere else."""

@@ -104,6 +104,7 @@ class ConnectorContract(ContractSuite):
     @check("faults", "expired_token")
     async def test_an_expired_token_is_renewed_or_the_refusal_says_what_to_do(self, bench: Bench) -> None:
         """A login that can be repeated is repeated; a token that people issue is asked for by name."""
+        await bench.connector.probe()  # now there is a token
         bench.fault("expired_token")
 
         try:

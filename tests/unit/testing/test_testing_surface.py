@@ -41,7 +41,7 @@ class TestPublicSurface:
 
     @pytest.mark.parametrize("suite", suites().values(), ids=lambda suite: suite.__name__)
     def test_every_check_says_what_it_is_about(self, suite):
-        assert len(suite.checks()) >= 3
+        assert suite.checks()
         assert [name for name in suite.checks() if not getattr(suite, name).__doc__] == []
 
 
