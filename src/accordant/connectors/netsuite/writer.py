@@ -134,7 +134,7 @@ class NetSuiteWriter(NetSuiteReader, CustomerRegistry, ProjectSetup, BillingSetu
         return Written(ref=self.ref(JOB, id), facts={"code": project.code, "tasks": dict(tasks)})
 
     async def _put_tasks(self, project: str, tasks: Sequence[Task], operation: str, key: str) -> None:
-        """Upsert the tasks, side by side while they are few (a batch is three calls in a row); raise the first refusal."""
+        """Upsert the tasks, side by side while they are few (a batch is three calls); raise the first refusal."""
         items = [_task_payload(project, task) for task in tasks]
         if len(items) <= _SIDE_BY_SIDE:
             puts = (self._put_task(item, operation, key) for item in items)
