@@ -116,7 +116,7 @@ class Systems:
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # not the main thread
         door = _place(_port(self._places[name]))
         self._servers[name] = server, asyncio.create_task(server.serve(sockets=[door]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - the server has a flag, no event
             await asyncio.sleep(0.005)
 
     async def _stop(self, name: str) -> None:

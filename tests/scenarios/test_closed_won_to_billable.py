@@ -146,7 +146,7 @@ class TestBillingEntitySetup:
         house.agrees()
         name = house.firm.client(first.client).name
         for system in (ERP, PSA):
-            held = [d for d in house.systems.books(system, "customer" if system == ERP else "account")]
+            held = list(house.systems.books(system, "customer" if system == ERP else "account"))
             same = [d for d in held if name in (d.facts.get("name"), d.facts.get("company"), d.facts.get("title"))]
             assert len(same) <= 1, same
         made = house.rows("select distinct base, system from effect where operation = 'create_customer'")
