@@ -1,4 +1,4 @@
-"""Systems that are down, throttled, slow, or whose notices get lost: work waits in sight and ends the same."""
+"""Systems that are down, throttled or slow, and notices that get lost: work waits in sight and ends the same."""
 
 from __future__ import annotations
 
