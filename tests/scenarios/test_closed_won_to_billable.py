@@ -6,6 +6,8 @@ fit; approvals are missing or the posting is delayed.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from firm import CRM, ERP, PSA
 
@@ -240,6 +242,21 @@ class TestTimeAndExpenseToBilling:
         assert case.deadline is not None
         assert len(active.systems.books(ERP, "time_bill")) == 1
 
+        # when: the account team prices the role, and delivery says: again
+        crm = active.systems[CRM]
+        (won,) = (r.id for r in crm.org.tables["Opportunity"] if r.data["StageName"] == "Closed Won")
+        (analyst,) = (r.id for r in crm.org.tables["Product2"] if r.data["ProductCode"] == "ANALYST")
+        price = {"Product2Id": analyst, "Quantity": Decimal(40), "UnitPrice": Decimal(95)}
+        crm.create("OpportunityLineItem", OpportunityId=won, **price)
+        known = "select 1 from record where kind = 'contract' and body ->> 'rate_lines' like '%ANALYST%'"
+        active.until(lambda: active.rows(known), "the new price is known")
+        active.retry("time.no_rate")
+
+        # then
+        active.until(lambda: len(active.systems.books(ERP, "time_bill")) == 2, "both lines in the ERP")
+        active.agrees()
+        assert active.open_cases() == {}
+
     def test_a_day_of_25_hours_is_a_case_with_its_money_and_comes_in_when_corrected(self, active):
         (deal,) = active.firm.deals
         who = next(w for w in active.firm.workers if w.number == deal.team[0])
@@ -255,22 +272,18 @@ class TestTimeAndExpenseToBilling:
         active.agrees(but=("is approved and not in the ledger",))
         assert len(active.systems.books(ERP, "time_bill")) == 1
 
-        # when: the second half is taken back, corrected and approved again
-        half = sheet.lines[1]
+        # when: the sheet of that week is taken back, corrected and approved again
+        first, half, _ = sheet.lines
         active.loop.do(active.approver.withdraw(sheet, half))
-        active.loop.do(
-            active.office.desk.act(
-                f"time_entries/{sheet.entries[half.id].id}", {"time_entry": {"time_in_minutes": 120}}
-            )
-        )
-        active.loop.do(active.consultant.submit(sheet, [half]))
-        active.loop.do(active.approver.approve(sheet, [half]))
-        active.comes_to_rest()
+        sheet.entries[first.id].submission, sheet.entries[first.id].is_approved = None, False
+        corrected = {"time_entry": {"time_in_minutes": 120}}
+        active.loop.do(active.office.desk.act(f"time_entries/{sheet.entries[half.id].id}", corrected))
+        active.loop.do(active.consultant.submit(sheet, [first, half]))
+        active.loop.do(active.approver.approve(sheet, [first, half]))
 
-        # then: the mended line is in; the first half waits until somebody says: again
-        active.until(lambda: len(active.systems.books(ERP, "time_bill")) >= 2, "the corrected line is in the ERP")
-        active.retry("time.more_than_a_day")
+        # then: both are in, and the answer to the case finds nothing left to do
         active.until(lambda: len(active.systems.books(ERP, "time_bill")) == 3, "all lines in the ERP")
+        active.retry("time.more_than_a_day")
         active.agrees()
         assert active.open_cases() == {}
 
