@@ -129,7 +129,6 @@ class Run:
         self._open = 0
         self._seq = 0
         self._notes: list[Note] = []
-        self._written: set[int] = set()
         self._names: dict[str, int] = {}
         self._together = Together()
         self._tries: dict[str, int] = {}
@@ -672,20 +671,14 @@ class Run:
     async def _note(
         self, kind: str, name: str, detail: Mapping[str, Any], act: Callable[[Connection], None] | None = None
     ) -> None:
-        """Write down what happened, once; an act happens once as well, in the same transaction.
+        """Write down what happened; an act happens once, by name: a replay may come by another number of notes.
 
         A note without an act travels with the next transaction of the run.
         """
         self._seq += 1
-        mine = Note(self._seq, kind, name, dict(detail), datetime.now(UTC))
-        self._notes.append(mine)
+        self._notes.append(Note(self._seq, kind, name, dict(detail), datetime.now(UTC)))
         if act is not None:
-            await self._db(self._once, mine.seq, act)
-
-    def _once(self, connection: Connection, seq: int, act: Callable[[Connection], None]) -> None:
-        require_hold(connection, self._taken)
-        if seq in self._written:
-            act(connection)
+            await self._step(f"{kind}:{name}", partial(_acted, act))
 
     async def finish(self) -> None:
         """Write what still travels and close the cases whose answer helped, those of a failure included."""
@@ -721,7 +714,7 @@ class Run:
 
         def in_transaction() -> Any:
             with self._house.engine.database.begin() as connection:
-                self._written = write_notes(connection, self.id, travelling)
+                write_notes(connection, self.id, travelling)
                 return work(connection, *arguments)
 
         self._open += 1
@@ -729,6 +722,11 @@ class Run:
             return await asyncio.to_thread(in_transaction)
         finally:
             self._open -= 1
+
+
+def _acted(act: Callable[[Connection], None], connection: Connection) -> bool:
+    act(connection)
+    return True
 
 
 def _is_overdue(doubt: StillUnsure) -> bool:
