@@ -162,7 +162,9 @@ class _Door:
             await _hang(fault, scope, receive, send)
         elif fault := take(operation, "late_commit"):
             kept = _replay(await _whole_body(receive))
-            self.simulator.finish_later(self.vendor(dict(scope), kept, _nowhere), float(fault.options.get("delay_s", 1)))
+            self.simulator.finish_later(
+                self.vendor(dict(scope), kept, _nowhere), float(fault.options.get("delay_s", 1))
+            )
             await _hang(fault, scope, receive, send)
         elif fault := take(operation, "slow"):
             await asyncio.sleep(float(fault.options.get("delay_s", 1)))
@@ -246,7 +248,9 @@ async def serve(simulators: dict[int, Simulator]) -> None:
     """Serve each simulator on its loopback port, in one event loop, until cancelled."""
 
     async def one(port: int, simulator: Simulator) -> None:
-        config = uvicorn.Config(simulator.app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", access_log=False)
+        config = uvicorn.Config(
+            simulator.app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", access_log=False
+        )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the caller owns the signals
         await server.serve()

@@ -46,7 +46,7 @@ class Document:
 
 
 class Books:
-    """The documents of one system, computed from its records when asked, so that the books cannot disagree with them."""
+    """The documents of one system, read from its records when asked, so that the two cannot disagree."""
 
     def __init__(self) -> None:
         self._chapters: list[Any] = []
